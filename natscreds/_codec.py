@@ -1,0 +1,91 @@
+"""Strict text encodings: base32 and base64url without padding, and the nkey checksum.
+
+Each bytes value has exactly one text here. What other decoders forgive (lower case, line ends, padding, bits left over in
+the last character) is refused with `ValueError`, whose message never repeats the text.
+
+>>> b32encode(b"nats")
+'NZQXI4Y'
+>>> b32decode("NZQXI4Y")
+b'nats'
+"""
+
+import binascii
+from binascii import a2b_base64, b2a_base64, crc_hqx
+
+__all__ = ["b32decode", "b32encode", "b64decode", "b64encode", "crc16"]
+
+_B32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_B32_PAIRS = tuple(chr(high) + chr(low) for high in _B32 for low in _B32)
+# int(…, 32) reads 0-9a-v; every byte outside the base32 alphabet becomes one that int refuses.
+_B32_DIGITS = bytes(b"0123456789abcdefghijklmnopqrstuv"[_B32.index(code)] if code in _B32 else 0x21 for code in range(256))
+# Spare bits in the last character, by text length modulo 8; lengths 1, 3 and 6 hold no whole byte more and do not exist.
+_B32_SPARE = {0: 0, 2: 2, 4: 4, 5: 1, 7: 3}
+
+_TO_URL = bytes.maketrans(b"+/", b"-_")
+_FROM_URL = bytes.maketrans(b"-_+/", b"+/!!")
+_B64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+# The last characters that leave no bits over, by text length modulo 4.
+_B64_LAST = {2: frozenset(_B64[::16]), 3: frozenset(_B64[::4])}
+
+
+def crc16(data: bytes) -> int:
+    """Return the CRC-16/XMODEM of *data*: polynomial 0x1021, initial value 0, as nkeys use it."""
+    return crc_hqx(data, 0)
+
+
+def b32encode(data: bytes) -> str:
+    """Return *data* as upper-case base32 without padding (RFC 4648)."""
+    size = len(data)
+    pairs = _B32_PAIRS
+    padded = data + bytes(-size % 5)
+    read = int.from_bytes
+    text = "".join(
+        [
+            pairs[group >> 30] + pairs[group >> 20 & 1023] + pairs[group >> 10 & 1023] + pairs[group & 1023]
+            for group in [read(padded[at : at + 5]) for at in range(0, size, 5)]
+        ]
+    )
+    return text[: (size * 8 + 4) // 5]
+
+
+def b32decode(text: str) -> bytes:
+    """Return the bytes that *text* is the one canonical base32 form of.
+
+    Raises:
+        ValueError: Another character than A-Z and 2-7, an impossible length, or spare bits that are not zero.
+    """
+    try:
+        spare = _B32_SPARE[len(text) % 8]
+        number = int(text.encode("ascii").translate(_B32_DIGITS), 32) if text else 0
+    except (KeyError, ValueError):
+        number = spare = -1
+    if spare < 0:
+        raise ValueError("not base32: upper-case letters and 2 to 7, without padding or line ends")
+    if number & ((1 << spare) - 1):
+        raise ValueError("not canonical base32: the last character has bits left over")
+    return (number >> spare).to_bytes(len(text) * 5 // 8)
+
+
+def b64encode(data: bytes) -> str:
+    """Return *data* as base64url without padding (RFC 4648)."""
+    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+
+
+def b64decode(text: str) -> bytes:
+    """Return the bytes that *text* is the one canonical unpadded base64url form of.
+
+    Raises:
+        ValueError: A foreign character, padding, an impossible length, or spare bits that are not zero.
+    """
+    tail = len(text) % 4
+    try:
+        raw = text.encode("ascii")
+        data = a2b_base64(raw.translate(_FROM_URL) + b"=" * (-len(raw) % 4), strict_mode=True)
+    except (UnicodeEncodeError, binascii.Error):
+        tail = 1
+        raw = data = b""
+    if tail == 1:
+        raise ValueError("not base64url: letters, digits, - and _, without padding or line ends")
+    if tail and raw[-1] not in _B64_LAST[tail]:
+        raise ValueError("not canonical base64url: the last character has bits left over")
+    return data

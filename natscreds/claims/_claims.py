@@ -1,0 +1,100 @@
+"""The members that every claim has, and how claims are edited."""
+
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from natscreds.claims._edit import changed
+from natscreds.claims._model import Int64, Model
+from natscreds.errors import Problem
+from natscreds.nkeys import KeyType
+
+__all__ = ["Claims", "Standard", "standard"]
+
+
+class Standard(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The standard members alone, as the token id is made of them."""
+
+    aud: str = ""
+    exp: int = 0
+    iat: int = 0
+    iss: str = ""
+    name: str = ""
+    nbf: int = 0
+    sub: str = ""
+
+
+class Claims(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """What a token says. A value: editing gives another one, and only signing makes it count.
+
+    Attributes:
+        aud: For whom; servers look at it in auth callout only.
+        exp: The last second of validity since 1970; 0 is never.
+        jti: An id, set by signing. It covers the standard members only, so it is no identity of the content.
+        iat: The second of signing.
+        iss: Who signed, a public nkey.
+        name: For people, and for `{{name()}}` in role templates.
+        nbf: The first second of validity; 0 is at once.
+        sub: Whom it is about, a public nkey.
+    """
+
+    kind: ClassVar[str] = ""
+    issuers: ClassVar[tuple[KeyType, ...]] = ()
+    subjects: ClassVar[tuple[KeyType, ...]] = ()
+    # A top-level `type` makes a token version 1 for servers.
+    reserved: ClassVar[frozenset[str]] = frozenset({"type"})
+
+    aud: str = ""
+    exp: Int64 = 0
+    jti: str = ""
+    iat: Int64 = 0
+    iss: str = ""
+    name: str = ""
+    nbf: Int64 = 0
+    sub: str = ""
+
+    def replace(self, **changes: Any) -> Self:  # noqa: ANN401  # one keyword for each member
+        """Return the claims with members replaced.
+
+        Args:
+            changes: Standard members (`name=`, `exp=`, …) and members of `nats` by their own name
+                (`limits={"conn": 500}`, `tags=["a"]`). A mapping for an object changes that object's members and leaves
+                the others; lists are replaced whole.
+
+        Raises:
+            TypeError: A name these claims do not have, or a bare `str` where several are meant.
+            InvalidClaimsError: A value of another type.
+        """
+        own = {name: value for name, value in changes.items() if name in self.__struct_fields__}
+        body = {name: value for name, value in changes.items() if name not in self.__struct_fields__}
+        if body:
+            if "nats" in own:
+                raise TypeError("either nats= or its members, not both")
+            own["nats"] = changed(self.body, body, "$.nats")
+        return changed(self, own)
+
+    @property
+    def body(self) -> Model:
+        """What is special to this kind: the member `nats`."""
+        raise NotImplementedError  # each kind has its own
+
+    def check(self) -> list[Problem]:
+        """Return what is wrong or doubtful, in the order of the members; empty is good."""
+        raise NotImplementedError  # each kind has its own
+
+    def prepared(self) -> Self:
+        """Return the claims in the form that is signed: kind and version filled in, lists in the reference's order."""
+        raise NotImplementedError  # each kind says how
+
+
+def standard(claims: Claims) -> Standard:
+    """Return the standard members of *claims*, without the id."""
+    return Standard(
+        aud=claims.aud,
+        exp=claims.exp,
+        iat=claims.iat,
+        iss=claims.iss,
+        name=claims.name,
+        nbf=claims.nbf,
+        sub=claims.sub,
+    )

@@ -1,0 +1,305 @@
+"""Account claims: limits, signing keys and roles, what is shared, who is revoked."""
+
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+from msgspec import field
+
+from natscreds.claims._claims import Claims
+from natscreds.claims._edit import latest
+from natscreds.claims._model import Int64, Model
+from natscreds.claims._time import seconds
+from natscreds.claims.exchange import Export, Import, ServiceLatency, WeightedMapping, revoked
+from natscreds.claims.permissions import Permissions, Scope, empty_lists, without_empty_lists
+from natscreds.errors import InvalidClaimsError, Problem
+from natscreds.nkeys import KeyType, parse_public
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["AccountBody", "AccountClaims", "AccountLimits", "ExternalAuthorization", "JetStreamLimits", "MsgTrace"]
+
+
+class JetStreamLimits(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """What one tier of JetStream may use. Storage of 0 is none of that kind; elsewhere 0 is no limit.
+
+    Attributes:
+        mem_storage: Bytes in memory; -1 is no limit.
+        disk_storage: Bytes on disk; -1 is no limit.
+        streams: Streams.
+        consumer: Consumers.
+        max_ack_pending: Unacknowledged messages of one consumer.
+        mem_max_stream_bytes: Bytes of one stream in memory.
+        disk_max_stream_bytes: Bytes of one stream on disk.
+        max_bytes_required: Each stream must say its size.
+    """
+
+    mem_storage: Int64 = 0
+    disk_storage: Int64 = 0
+    streams: Int64 = 0
+    consumer: Int64 = 0
+    max_ack_pending: Int64 = 0
+    mem_max_stream_bytes: Int64 = 0
+    disk_max_stream_bytes: Int64 = 0
+    max_bytes_required: bool = False
+
+
+# msgspec Structs have one line of bases, so the eight JetStream members stand here again.
+class AccountLimits(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """What an account may use; -1 is no limit, 0 is nothing.
+
+    Attributes:
+        subs: Subscriptions, of all its users.
+        data: Bytes in total. Servers do not enforce it.
+        payload: Bytes in one message.
+        imports: Imports.
+        exports: Exports.
+        wildcards: Exports may hold wildcards.
+        disallow_bearer: Bearer tokens do not admit.
+        conn: Client connections.
+        leaf: Leaf node connections.
+        mem_storage: JetStream bytes in memory; 0 is none. With all storage 0, JetStream is off.
+        disk_storage: JetStream bytes on disk; 0 is none.
+        streams: JetStream streams; 0 is no limit.
+        consumer: JetStream consumers; 0 is no limit.
+        max_ack_pending: Unacknowledged messages of one consumer; 0 is no limit.
+        mem_max_stream_bytes: Bytes of one stream in memory; 0 is no limit.
+        disk_max_stream_bytes: Bytes of one stream on disk; 0 is no limit.
+        max_bytes_required: Each stream must say its size.
+        tiered_limits: Limits by replication, `R1`, `R3`; excludes the flat JetStream members.
+    """
+
+    subs: Int64 = 0
+    data: Int64 = 0
+    payload: Int64 = 0
+    imports: Int64 = 0
+    exports: Int64 = 0
+    wildcards: bool = False
+    disallow_bearer: bool = False
+    conn: Int64 = 0
+    leaf: Int64 = 0
+    mem_storage: Int64 = 0
+    disk_storage: Int64 = 0
+    streams: Int64 = 0
+    consumer: Int64 = 0
+    max_ack_pending: Int64 = 0
+    mem_max_stream_bytes: Int64 = 0
+    disk_max_stream_bytes: Int64 = 0
+    max_bytes_required: bool = False
+    tiered_limits: Mapping[str, JetStreamLimits] = {}
+
+
+class ExternalAuthorization(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """Auth callout: a service of this account decides who connects.
+
+    Attributes:
+        auth_users: Public nkeys of the service's own users; empty is off.
+        allowed_accounts: Accounts the service may place users in; `*` alone is any.
+        xkey: A public curve nkey that requests are sealed for.
+    """
+
+    auth_users: tuple[str, ...] = ()
+    allowed_accounts: tuple[str, ...] = ()
+    xkey: str = ""
+
+
+class MsgTrace(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """Message tracing that a message's own header asks for.
+
+    Attributes:
+        dest: The subject traces go to.
+        sampling: Percent, 1 to 100; servers read 0 as 100.
+    """
+
+    dest: str = ""
+    sampling: Int64 = 0
+
+
+class AccountBody(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """An account's `nats` member.
+
+    Attributes:
+        imports: From other accounts.
+        exports: To other accounts.
+        limits: What it may use.
+        signing_keys: Public account nkeys that sign users; a `Scope` is a role.
+        revocations: User key, or `*`, to the second up to which its tokens are refused.
+        default_permissions: For users that have none of their own.
+        mappings: Subject to where its messages go.
+        authorization: Auth callout.
+        trace: Message tracing.
+        cluster_traffic: Whose traffic crosses clusters: `system`, `owner`, or empty.
+        description: For people, up to 8,192 bytes.
+        info_url: More of that.
+        tags: Words for people, and for `{{account-tag(…)}}`.
+        type: `account`; set by signing.
+        version: 2; set by signing.
+    """
+
+    imports: tuple[Import, ...] = ()
+    exports: tuple[Export, ...] = ()
+    limits: AccountLimits = field(default_factory=AccountLimits)
+    signing_keys: tuple[str | Scope, ...] = ()
+    revocations: Mapping[str, Int64] = {}
+    default_permissions: Permissions = field(default_factory=Permissions)
+    mappings: Mapping[str, tuple[WeightedMapping, ...]] = {}
+    authorization: ExternalAuthorization = field(default_factory=ExternalAuthorization)
+    trace: MsgTrace | None = None
+    cluster_traffic: str = ""
+    description: str = ""
+    info_url: str = ""
+    tags: tuple[str, ...] = ()
+    type: str = ""
+    version: Int64 = 0
+
+
+_SORTED_BY = attrgetter("subject")
+
+
+class AccountClaims(Claims, frozen=True, kw_only=True, omit_defaults=True):
+    """What an account token says. Signed by an operator, or for a start by the account itself.
+
+    Attributes:
+        nats: Everything the account is.
+    """
+
+    kind: ClassVar[str] = "account"
+    issuers: ClassVar[tuple[KeyType, ...]] = (KeyType.ACCOUNT, KeyType.OPERATOR)
+    subjects: ClassVar[tuple[KeyType, ...]] = (KeyType.ACCOUNT,)
+
+    nats: AccountBody = field(default_factory=AccountBody)
+
+    @property
+    def body(self) -> AccountBody:
+        """The member `nats`."""
+        return self.nats
+
+    @property
+    def plain_signing_keys(self) -> tuple[str, ...]:
+        """Public keys that sign users without a role."""
+        return tuple(key for key in self.nats.signing_keys if isinstance(key, str))
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """The roles."""
+        return tuple(key for key in self.nats.signing_keys if isinstance(key, Scope))
+
+    def scope(self, key: str) -> Scope | None:
+        """Return the role whose signing key is *key*; `None` if that is no role's."""
+        return next((scope for scope in self.scopes if scope.key == key), None)
+
+    def with_signing_key(self, key: str | Scope) -> "AccountClaims":
+        """Return the claims with a signing key, or a role; one with the same key is replaced."""
+        public = parse_public(_public(key), KeyType.ACCOUNT)
+        others = [held for held in self.nats.signing_keys if _public(held) != public]
+        return self.replace(signing_keys=[*others, key])
+
+    def without_signing_key(self, key: str) -> "AccountClaims":
+        """Return the claims without that signing key or role: servers drop the users it signed."""
+        return self.replace(signing_keys=[held for held in self.nats.signing_keys if _public(held) != key])
+
+    def with_export(self, export: Export) -> "AccountClaims":
+        """Return the claims with an export; one of the same subject and type is replaced."""
+        place = (export.subject, export.type)
+        others = [held for held in self.nats.exports if (held.subject, held.type) != place]
+        return self.replace(exports=[*others, export])
+
+    def without_export(self, subject: str) -> "AccountClaims":
+        """Return the claims without the exports of *subject*."""
+        return self.replace(exports=[held for held in self.nats.exports if held.subject != subject])
+
+    def with_import(self, import_: Import) -> "AccountClaims":
+        """Return the claims with an import; one of the same account, subject, type and local name is replaced."""
+        place = _place(import_)
+        return self.replace(imports=[*[held for held in self.nats.imports if _place(held) != place], import_])
+
+    def without_import(self, subject: str, *, account: str) -> "AccountClaims":
+        """Return the claims without the imports of *subject* from *account*."""
+        return self.replace(
+            imports=[held for held in self.nats.imports if (held.subject, held.account) != (subject, account)]
+        )
+
+    def with_mapping(self, subject: str, *destinations: str | WeightedMapping) -> "AccountClaims":
+        """Return the claims with *subject* mapped to *destinations*; what it was mapped to before is replaced."""
+        mapped = tuple(to if isinstance(to, WeightedMapping) else WeightedMapping(subject=to) for to in destinations)
+        return self.replace(mappings={**self.nats.mappings, subject: mapped})
+
+    def without_mapping(self, subject: str) -> "AccountClaims":
+        """Return the claims with *subject* mapped no more."""
+        return self.replace(mappings={held: to for held, to in self.nats.mappings.items() if held != subject})
+
+    def revoke(self, key: str, *, at: "int | datetime") -> "AccountClaims":
+        """Return the claims with user tokens of *key* refused that were issued up to the second *at*.
+
+        Args:
+            key: A public user nkey, or `*` for everybody. A later entry that is there already stays.
+            at: Whole seconds or an aware datetime; the same second counts as refused.
+        """
+        return self.replace(revocations=revoked(self.nats.revocations, key, at, KeyType.USER))
+
+    def unrevoke(self, key: str) -> "AccountClaims":
+        """Return the claims without that entry: every old token of *key* admits again, stolen ones included."""
+        return self.replace(revocations={held: at for held, at in self.nats.revocations.items() if held != key})
+
+    def compact(self) -> "AccountClaims":
+        """Return the claims without the entries that the one for everybody (`*`) covers."""
+        everybody = self.nats.revocations.get("*", 0)
+        return self.replace(
+            revocations={key: at for key, at in self.nats.revocations.items() if key == "*" or at > everybody}
+        )
+
+    def is_revoked(self, key: str, *, issued_at: "int | datetime") -> bool:
+        """Tell whether servers refuse a token of user *key* issued then; the same second counts as refused."""
+        at = seconds(issued_at, "issued_at")
+        return bool(self.nats.revocations) and latest(self.nats.revocations, key) >= at
+
+    def check(self) -> list[Problem]:
+        """Return what is wrong or doubtful, in the order of the members; empty is good."""
+        return empty_lists(self.nats.default_permissions, "$.nats.default_permissions")
+
+    def prepared(self) -> "AccountClaims":
+        """Return the claims in the form that is signed: lists in the reference's order, nothing said twice."""
+        body = self.nats
+        keys = {_public(key): _prepared_key(key) for key in body.signing_keys}
+        body = msgspec.structs.replace(
+            body,
+            imports=tuple(sorted(body.imports, key=_SORTED_BY)),
+            exports=tuple(_prepared_export(export) for export in sorted(body.exports, key=_SORTED_BY)),
+            signing_keys=tuple(keys[key] for key in sorted(keys)),
+            default_permissions=without_empty_lists(body.default_permissions),
+            type="account",
+            version=2,
+        )
+        return msgspec.structs.replace(self, nats=body)
+
+
+def _public(key: str | Scope) -> str:
+    return key if isinstance(key, str) else key.key
+
+
+def _place(import_: Import) -> tuple[str, str, str | None, str]:
+    return import_.account, import_.subject, import_.type, import_.local_subject or import_.to
+
+
+def _prepared_key(key: str | Scope) -> str | Scope:
+    return key if isinstance(key, str) else msgspec.structs.replace(key, template=without_empty_lists(key.template))
+
+
+def _prepared_export(export: Export) -> Export:
+    latency = export.service_latency
+    if latency is None or latency.sampling == "headers":
+        return export
+    if not 0 <= latency.sampling <= 100:
+        raise InvalidClaimsError.one(
+            f"$.nats.exports[{export.subject!r}].service_latency.sampling",
+            "latency-sampling",
+            f"a percentage from 1 to 100 or 'headers', got {latency.sampling}",
+        )
+    if latency.sampling:
+        return export
+    return msgspec.structs.replace(
+        export, service_latency=ServiceLatency(results=latency.results, unknown=latency.unknown)
+    )
+

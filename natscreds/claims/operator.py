@@ -1,0 +1,83 @@
+"""Operator claims: the root of trust that a server is configured with."""
+
+from typing import ClassVar
+
+import msgspec
+from msgspec import field
+
+from natscreds.claims._claims import Claims
+from natscreds.claims._model import Int64, Model
+from natscreds.errors import Problem
+from natscreds.nkeys import KeyType, parse_public
+
+__all__ = ["OperatorBody", "OperatorClaims"]
+
+
+class OperatorBody(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """An operator's `nats` member.
+
+    Attributes:
+        signing_keys: Public operator nkeys that may sign accounts.
+        account_server_url: Where account tokens are kept.
+        operator_service_urls: `nats`, `tls`, `ws` or `wss` URLs of the servers.
+        system_account: The public nkey of the system account.
+        assert_server_version: The oldest server that may use this operator, `major.minor.update`.
+        strict_signing_key_usage: Only signing keys may sign accounts, and only accounts' signing keys users.
+        tags: Words for people.
+        type: `operator`; set by signing.
+        version: 2; set by signing.
+    """
+
+    signing_keys: tuple[str, ...] = ()
+    account_server_url: str = ""
+    operator_service_urls: tuple[str, ...] = ()
+    system_account: str = ""
+    assert_server_version: str = ""
+    strict_signing_key_usage: bool = False
+    tags: tuple[str, ...] = ()
+    type: str = ""
+    version: Int64 = 0
+
+
+class OperatorClaims(Claims, frozen=True, kw_only=True, omit_defaults=True):
+    """What an operator token says. Signed by the operator itself.
+
+    Attributes:
+        nats: Signing keys, system account, rules.
+    """
+
+    kind: ClassVar[str] = "operator"
+    issuers: ClassVar[tuple[KeyType, ...]] = (KeyType.OPERATOR,)
+    subjects: ClassVar[tuple[KeyType, ...]] = (KeyType.OPERATOR,)
+
+    nats: OperatorBody = field(default_factory=OperatorBody)
+
+    @property
+    def body(self) -> OperatorBody:
+        """The member `nats`."""
+        return self.nats
+
+    @property
+    def trusted_keys(self) -> tuple[str, ...]:
+        """The keys whose accounts servers accept: the signing keys, and the identity unless strict."""
+        own = () if self.nats.strict_signing_key_usage else (self.sub,)
+        return (*own, *self.nats.signing_keys)
+
+    def with_signing_key(self, key: str) -> "OperatorClaims":
+        """Return the claims with one more signing key, a public operator nkey."""
+        parse_public(key, KeyType.OPERATOR)
+        return self if key in self.nats.signing_keys else self.replace(signing_keys=(*self.nats.signing_keys, key))
+
+    def without_signing_key(self, key: str) -> "OperatorClaims":
+        """Return the claims without that signing key; servers stop trusting it after a restart."""
+        return self.replace(signing_keys=[held for held in self.nats.signing_keys if held != key])
+
+    def check(self) -> list[Problem]:
+        """Return what is wrong or doubtful, in the order of the members; empty is good."""
+        return []
+
+    def prepared(self) -> "OperatorClaims":
+        """Return the claims in the form that is signed."""
+        if self.nats.version == 2 and self.nats.type == "operator":
+            return self
+        return msgspec.structs.replace(self, nats=msgspec.structs.replace(self.nats, type="operator", version=2))

@@ -1,0 +1,247 @@
+"""Claims to signed text and back.
+
+`sign` writes the bytes the reference (nats-io/jwt v2) would write for the same claims, key and second. `parse` tells what
+a text says; `verify` tells it only when the signature holds for the very bytes received.
+
+>>> from natscreds.claims import OperatorClaims
+>>> from natscreds.nkeys import KeyPair, KeyType
+>>> pair = KeyPair.generate(KeyType.OPERATOR)
+>>> text = sign(OperatorClaims(name="acme", sub=pair.public), pair, issued_at=1_795_000_000)
+>>> verify(text, OperatorClaims).claims.name
+'acme'
+"""
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar, cast, overload
+
+import msgspec
+
+from natscreds._codec import b32encode
+from natscreds.claims import (
+    AccountClaims,
+    Claims,
+    OperatorClaims,
+    UserClaims,
+    decode,
+    encode,
+    seconds,
+    standard,
+)
+from natscreds.envelope import MAX_TOKEN_SIZE, Envelope, open_token, peek, seal_token
+from natscreds.errors import InvalidClaimsError, MalformedError, TokenError, WrongKeyTypeError
+from natscreds.nkeys import KeyPair, KeyType, Signer, raw_public
+from natscreds.nkeys import verify as verify_signature
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["MAX_TOKEN_SIZE", "Token", "UnverifiedToken", "parse", "sign", "token_id", "verify"]
+
+ClaimsT = TypeVar("ClaimsT", bound=Claims)
+
+_KINDS: dict[str, type[Claims]] = {kind.kind: kind for kind in (OperatorClaims, AccountClaims, UserClaims)}
+
+
+def _sha512_256() -> Callable[[bytes], bytes]:
+    """Return SHA-512/256; OpenSSL builds need not offer it to hashlib."""
+    try:
+        hashlib.new("sha512_256", b"")
+    except ValueError:
+        from cryptography.hazmat.primitives import hashes
+
+        def digest(data: bytes) -> bytes:
+            state = hashes.Hash(hashes.SHA512_256())
+            state.update(data)
+            return state.finalize()
+
+        return digest
+    return lambda data: hashlib.new("sha512_256", data).digest()
+
+
+_digest = _sha512_256()
+
+
+class UnverifiedToken(Generic[ClaimsT]):
+    """What a text says, whoever wrote it. Nothing here is to be trusted.
+
+    Attributes:
+        text: The token as it came.
+        claims: What it says.
+    """
+
+    __slots__ = ("_envelope", "claims")
+
+    claims: ClaimsT
+
+    def __init__(self, envelope: Envelope, claims: ClaimsT) -> None:
+        self._envelope = envelope
+        self.claims = claims
+
+    @property
+    def text(self) -> str:
+        """The token as it came."""
+        return self._envelope.text
+
+    def verify(self) -> "Token[ClaimsT]":
+        """Return the token with its signature verified; see `natscreds.tokens.verify`."""
+        claims = self.claims
+        self._envelope.verify(issuer=claims.iss, allowed=claims.issuers, version=2)
+        if claims.subjects:
+            _check_subject(claims, TokenError)
+        return Token(self._envelope, claims)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.claims.kind} {self.claims.sub} by {self.claims.iss}>"
+
+
+class Token(UnverifiedToken[ClaimsT]):
+    """A token whose signature holds and whose issuer is of a kind that may sign it.
+
+    Whether that issuer has a say is another question: see `natscreds.verify_chain`.
+    """
+
+    __slots__ = ()
+
+
+def token_id(claims: Claims) -> str:
+    """Return the `jti` of *claims*: 52 characters, over the standard members only, as the reference makes it."""
+    return b32encode(_digest(encode(standard(claims))))
+
+
+def sign(claims: Claims, signer: Signer, *, issued_at: "int | datetime", check: bool = True) -> str:
+    """Fill in issuer, time and id, and sign.
+
+    Args:
+        claims: Of any kind; `sub` says whom they are about. They are not changed.
+        signer: A key pair, or whatever has `public` and `sign(data)`.
+        issued_at: `iat`, in whole seconds or as an aware datetime.
+        check: Refuse claims that break a rule. Without, the token is what the reference would sign.
+
+    Returns:
+        The token's text.
+
+    Raises:
+        InvalidClaimsError: The claims break a rule, or would not read back as what they are.
+        WrongKeyTypeError: The signer, or the subject, is a key of a type that does not stand here.
+        TokenError: The token would be longer than 1 MiB.
+    """
+    second = seconds(issued_at, "issued_at")
+    issuer = signer.public
+    own = type(signer) is KeyPair
+    kind = signer.key_type if own else raw_public(issuer)[0]
+    if claims.issuers and kind not in claims.issuers:
+        wanted = " or ".join(allowed.name.lower() for allowed in claims.issuers)
+        raise WrongKeyTypeError(f"{claims.kind} claims are signed by a key of type {wanted}, got {kind.name.lower()}")
+    _check_subject(claims, InvalidClaimsError)
+    if check:
+        problems = tuple(problem for problem in claims.check() if problem.severity == "error")
+        if problems:
+            raise InvalidClaimsError.of(problems)
+    claims = claims.prepared()
+    claims = msgspec.structs.replace(claims, iss=issuer, iat=second, jti="")
+    claims = msgspec.structs.replace(claims, jti=token_id(claims))
+    payload = encode(claims)
+    fault = ""
+    try:
+        _typed(type(claims)).decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        fault = str(error)
+    if fault:
+        told, _, path = fault.partition(" - at ")
+        raise InvalidClaimsError.one(path.strip("`") or "$", "wrong-type", told[0].lower() + told[1:])
+    text = seal_token(payload, signer)
+    if not own:
+        sealed = open_token(text)
+        verify_signature(issuer, sealed.signed(2), sealed.signature)
+    return text
+
+
+_DECODERS: dict[type[Claims], msgspec.json.Decoder[Claims]] = {}
+
+
+def _typed(kind: type[Claims]) -> msgspec.json.Decoder[Claims]:
+    decoder = _DECODERS.get(kind)
+    if decoder is None:
+        decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
+    return decoder
+
+
+def _check_subject(claims: Claims, failure: type[InvalidClaimsError] | type[TokenError]) -> None:
+    """Refuse a subject that is not a sound text of a key of the kind these claims are about."""
+    fault = ""
+    kind = KeyType.CURVE
+    try:
+        kind, _ = raw_public(claims.sub)
+    except MalformedError as error:
+        fault = str(error)
+    if fault:
+        if failure is InvalidClaimsError:
+            raise InvalidClaimsError.one("$.sub", "sub-not-a-key", fault)
+        raise TokenError(f"sub is not a key: {fault}")
+    if kind not in claims.subjects:
+        wanted = " or ".join(allowed.name.lower() for allowed in claims.subjects)
+        raise WrongKeyTypeError(f"{claims.kind} claims are about a key of type {wanted}, got {kind.name.lower()}")
+
+
+@overload
+def parse(text: str | bytes, kind: None = None) -> UnverifiedToken[Claims]: ...
+@overload
+def parse(text: str | bytes, kind: type[ClaimsT]) -> UnverifiedToken[ClaimsT]: ...
+def parse(text: str | bytes, kind: type[ClaimsT] | None = None) -> UnverifiedToken[ClaimsT] | UnverifiedToken[Claims]:
+    """Read what a token says; nothing is verified.
+
+    Args:
+        text: The token.
+        kind: The claims type that must be in it; without, what the token says it is.
+
+    Raises:
+        TokenError: Not a token, of another kind or version, or one that servers might read otherwise.
+    """
+    envelope = open_token(text)
+    payload = envelope.payload
+    if kind is None:
+        wanted = _KINDS.get(peek(payload).kind)
+        if wanted is None or peek(payload).version != 2:
+            raise _unreadable(payload, None)
+        return UnverifiedToken(envelope, decode(payload, wanted))
+    fault: TokenError | None = None
+    try:
+        claims = decode(payload, kind)
+    except TokenError as error:
+        fault = error
+    else:
+        trio = cast("UserClaims", claims).nats
+        if trio.type == kind.kind and trio.version == 2:
+            return UnverifiedToken(envelope, claims)
+    head = peek(payload)
+    if fault is not None and head.kind == kind.kind and head.version == 2:
+        raise fault
+    raise _unreadable(payload, kind)
+
+
+def _unreadable(payload: bytes, kind: type[Claims] | None) -> TokenError:
+    """Return the error for claims of a kind or version that is not read here."""
+    head = peek(payload)
+    if kind is not None and head.kind != kind.kind:
+        return TokenError(f"expected {kind.kind} claims, got {ascii(head.kind[:40]) if head.kind else 'none'}")
+    if head.kind not in _KINDS:
+        return TokenError(f"claims of kind {ascii(head.kind[:40])} are not read here")
+    return TokenError(f"claims of version 2 are read, got version {head.version}")
+
+
+@overload
+def verify(text: str | bytes, kind: None = None) -> Token[Claims]: ...
+@overload
+def verify(text: str | bytes, kind: type[ClaimsT]) -> Token[ClaimsT]: ...
+def verify(text: str | bytes, kind: type[ClaimsT] | None = None) -> Token[ClaimsT] | Token[Claims]:
+    """Read a token whose signature holds for the bytes received and whose issuer is of a kind that may sign it.
+
+    Time, revocation and whether the issuer is trusted are not asked: see `natscreds.verify_chain`.
+
+    Raises:
+        TokenError: As `parse`.
+        WrongKeyTypeError: The issuer, or the subject, is a key of a type that does not stand here.
+        BadSignatureError: The signature does not hold.
+    """
+    return parse(text, kind).verify() if kind is not None else parse(text).verify()

@@ -351,7 +351,7 @@ def test_entry_faults_are_those_of_the_reference(
         ("*.*", "$1.$1"),
         ("*.*", "$2.*"),
         ("a.*", "$0"),
-        ("a.*", "$-1"),
+        ("a.*", "$-2"),
         ("a.*.*", "$+2.$01"),
     ],
 )
@@ -463,6 +463,7 @@ def test_cleaned_gives_the_hash_id_of_the_reference(subject: str, hash_id: str) 
         ("foo.bar.*.>", "foo.bar"),
         (">.a", "_"),
         ("a*.b>.*", "a*.b>"),
+        ("*a.>b.*", "*a.>b"),
         ("a.", "a."),
         ("a..*", "a."),
         ("..*", "."),

@@ -187,6 +187,13 @@ def test_a_server_that_does_not_answer_in_time_is_stopped(temporary: Path) -> No
     assert not list(temporary.iterdir())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a second loopback address")
+def test_a_server_that_answers_elsewhere_tells_what_it_logged_last() -> None:
+    server = NatsServer(SignedOperator(), extra='listen: "127.0.0.2:-1"\n', timeout=timedelta(milliseconds=300))
+    with pytest.raises(ServerError, match=r"it did not: .*\[INF\]"):
+        server.start()
+
+
 @POSIX
 def test_a_server_that_hangs_is_killed(temporary: Path) -> None:
     with NatsServer(SignedOperator()) as server:

@@ -1,7 +1,7 @@
 """Strict text encodings: base32 and base64url without padding, and the nkey checksum.
 
-Each bytes value has exactly one text here. What other decoders forgive (lower case, line ends, padding, bits left over in
-the last character) is refused with `ValueError`, whose message never repeats the text.
+Each bytes value has exactly one text here. What other decoders forgive (lower case, line ends, padding, bits left over
+in the last character) is refused with `ValueError`, whose message never repeats the text.
 
 >>> b32encode(b"nats")
 'NZQXI4Y'
@@ -17,8 +17,10 @@ __all__ = ["b32decode", "b32encode", "b64decode", "b64encode", "crc16"]
 _B32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _B32_PAIRS = tuple(chr(high) + chr(low) for high in _B32 for low in _B32)
 # int(…, 32) reads 0-9a-v; every byte outside the base32 alphabet becomes one that int refuses.
-_B32_DIGITS = bytes(b"0123456789abcdefghijklmnopqrstuv"[_B32.index(code)] if code in _B32 else 0x21 for code in range(256))
-# Spare bits in the last character, by text length modulo 8; lengths 1, 3 and 6 hold no whole byte more and do not exist.
+_B32_DIGITS = bytes(
+    b"0123456789abcdefghijklmnopqrstuv"[_B32.index(code)] if code in _B32 else 0x21 for code in range(256)
+)
+# Spare bits in the last character, by text length modulo 8; lengths 1, 3 and 6 hold no whole byte more.
 _B32_SPARE = {0: 0, 2: 2, 4: 4, 5: 1, 7: 3}
 
 _TO_URL = bytes.maketrans(b"+/", b"-_")

@@ -43,7 +43,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         path: Where, as a JSON path such as `$.nats.limits.subs`.
-        severity: `error` (nothing is signed), `warning` (signed, and told), or `time` (depends on the moment asked about).
+        severity: `error` (nothing is signed), `warning` (signed, and told), or `time` (depends on the moment).
         code: A stable, short name of the rule, such as `no-expiry`.
         message: A sentence for people.
     """

@@ -1,7 +1,7 @@
 """Claims to signed text and back.
 
-`sign` writes the bytes the reference (nats-io/jwt v2) would write for the same claims, key and second. `parse` tells what
-a text says; `verify` tells it only when the signature holds for the very bytes received.
+`sign` writes the bytes the reference (nats-io/jwt v2) would write for the same claims, key and second. `parse` tells
+what a text says; `verify` tells it only when the signature holds for the very bytes received.
 
 >>> from natscreds.claims import OperatorClaims
 >>> from natscreds.nkeys import KeyPair, KeyType
@@ -128,8 +128,8 @@ def sign(claims: Claims, signer: Signer, *, issued_at: "int | datetime", check: 
     """
     second = seconds(issued_at, "issued_at")
     issuer = signer.public
-    own = type(signer) is KeyPair
-    kind = signer.key_type if own else raw_public(issuer)[0]
+    own = isinstance(signer, KeyPair)
+    kind = signer.key_type if isinstance(signer, KeyPair) else raw_public(issuer)[0]
     if claims.issuers and kind not in claims.issuers:
         wanted = " or ".join(allowed.name.lower() for allowed in claims.issuers)
         raise WrongKeyTypeError(f"{claims.kind} claims are signed by a key of type {wanted}, got {kind.name.lower()}")
@@ -226,7 +226,7 @@ def _unreadable(payload: bytes, kind: type[Claims] | None) -> TokenError:
     if kind is not None and head.kind != kind.kind:
         return TokenError(f"expected {kind.kind} claims, got {ascii(head.kind[:40]) if head.kind else 'none'}")
     if head.kind not in _KINDS:
-        return TokenError(f"claims of kind {ascii(head.kind[:40])} are not read here")
+        return TokenError(f"claims of kind {head.kind[:40]!a} are not read here")
     return TokenError(f"claims of version 2 are read, got version {head.version}")
 
 

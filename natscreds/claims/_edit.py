@@ -24,10 +24,8 @@ def changed(model: ModelT, changes: Mapping[str, object], path: str = "$") -> Mo
     unheard = [name for name in changes if name not in kinds]
     if unheard:
         raise TypeError(f"{type(model).__name__} has no member {unheard[0]!r}")
-    values = {
-        name: _fit(kinds[name], getattr(model, name), value, f"{path}.{name}") for name, value in changes.items()
-    }
-    return cast("ModelT", msgspec.structs.replace(model, **values))
+    values = {name: _fit(kinds[name], getattr(model, name), value, f"{path}.{name}") for name, value in changes.items()}
+    return msgspec.structs.replace(model, **values)
 
 
 def several(value: Iterable[Any], name: str) -> tuple[Any, ...]:

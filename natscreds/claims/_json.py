@@ -84,9 +84,7 @@ def encode(value: msgspec.Struct) -> bytes:
 def _encode_unknown(value: msgspec.Struct) -> bytes:
     fault = ""
     try:
-        tree = msgspec.to_builtins(
-            value, order="deterministic", enc_hook=_open_unknown, builtin_types=(msgspec.Raw,)
-        )
+        tree = msgspec.to_builtins(value, order="deterministic", enc_hook=_open_unknown, builtin_types=(msgspec.Raw,))
         return _plain_encoder.encode(_lift(tree))
     except (UnicodeEncodeError, TypeError, msgspec.MsgspecError, RecursionError, OverflowError) as error:
         fault = type(error).__name__

@@ -22,14 +22,14 @@ def seconds(moment: "int | datetime", what: str) -> int:
         TypeError: Neither an int (a bool is none) nor a datetime.
         ValueError: Out of range, or a naive datetime.
     """
-    if isinstance(moment, int) and not isinstance(moment, bool):
-        second = int(moment)
-    elif hasattr(moment, "utcoffset") and hasattr(moment, "timestamp"):
-        if moment.utcoffset() is None:
-            raise ValueError(f"{what} is an aware datetime or whole seconds, got a naive datetime")
-        second = int(moment.timestamp() // 1)
-    else:
+    if isinstance(moment, bool) or not (isinstance(moment, int) or hasattr(moment, "utcoffset")):
         raise TypeError(f"{what} is whole seconds or an aware datetime, got {type(moment).__name__}")
+    if isinstance(moment, int):
+        second = moment
+    elif moment.utcoffset() is None:
+        raise ValueError(f"{what} is an aware datetime or whole seconds, got a naive datetime")
+    else:
+        second = int(moment.timestamp() // 1)
     if not 0 < second < LATEST:
         raise ValueError(f"{what} lies between 1 and {LATEST - 1} seconds since 1970, got {second}")
     return second

@@ -302,4 +302,3 @@ def _prepared_export(export: Export) -> Export:
     return msgspec.structs.replace(
         export, service_latency=ServiceLatency(results=latency.results, unknown=latency.unknown)
     )
-

@@ -3,7 +3,7 @@
 Lists that servers read differently when they are absent and when they are empty are `None` when absent.
 """
 
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 
 import msgspec
 from msgspec import field
@@ -84,7 +84,8 @@ class UserPermissionLimits(Model, frozen=True, kw_only=True, omit_defaults=True)
         payload: Bytes in one message; -1 is no limit.
         bearer_token: The token alone admits, without a signature.
         proxy_required: Only through a trusted proxy.
-        allowed_connection_types: Of `STANDARD`, `WEBSOCKET`, `LEAFNODE`, `LEAFNODE_WS`, `MQTT`, `MQTT_WS`, `IN_PROCESS`.
+        allowed_connection_types: Of `STANDARD`, `WEBSOCKET`, `LEAFNODE`, `LEAFNODE_WS`, `MQTT`, `MQTT_WS` and
+            `IN_PROCESS`.
     """
 
     pub: Permission = field(default_factory=Permission)
@@ -152,7 +153,7 @@ def without_empty_lists(limits: LimitsT) -> LimitsT:
             "times": limits.times or None,
             "allowed_connection_types": limits.allowed_connection_types or None,
         }
-    return cast("LimitsT", msgspec.structs.replace(limits, **values))
+    return msgspec.structs.replace(limits, **values)
 
 
 def _unlimited() -> int:
@@ -160,7 +161,7 @@ def _unlimited() -> int:
 
 
 class Template(UserPermissionLimits, frozen=True, kw_only=True, omit_defaults=True):
-    """What a role grants. As `UserPermissionLimits`, but here an absent limit is -1 on the wire and 0 cannot be said."""
+    """What a role grants: as `UserPermissionLimits`, but an absent limit is -1 on the wire, and 0 cannot be said."""
 
     subs: Int64 = field(default_factory=_unlimited)
     data: Int64 = field(default_factory=_unlimited)

@@ -1,0 +1,17 @@
+"""Who may sign whom: operators vouch for accounts, accounts for users.
+
+Objects are values that hold a token and the keys at hand. Everything friendly is here: keywords, defaults, the clock.
+
+>>> operator = Operator.create("acme")
+>>> orders = operator.add_role(operator.create_account("orders"), "device", publish=["devices.{{name()}}.>"])
+>>> orders.create_user("d-17", role="device").claims.nats.issuer_account == orders.public
+True
+"""
+
+from natscreds.chain.account import Account, Mint, Role
+from natscreds.chain.operator import Operator
+from natscreds.chain.template import UserTemplate
+from natscreds.chain.user import User
+from natscreds.chain.verify import Chain, verify_chain
+
+__all__ = ["Account", "Chain", "Mint", "Operator", "Role", "User", "UserTemplate", "verify_chain"]

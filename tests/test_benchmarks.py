@@ -1,0 +1,37 @@
+"""The benchmarks run and answer their question. How fast anything is, no test judges."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCH = Path(__file__).parent.parent / "benchmarks" / "bench_issue.py"
+
+
+def run(*options: str, cwd: Path) -> str:
+    command = [sys.executable, str(BENCH), "--users", "50", "--no-peers", *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("options", [[], ["--profile"]], ids=["figures", "profile"])
+def test_the_issue_benchmark_prints_its_question_and_a_ratio(options: list[str], tmp_path: Path) -> None:
+    printed = run("--rounds", "1", *options, cwd=tmp_path)
+    assert printed.startswith("How many users a second does one process issue?")
+    ratios = [float(found) for found in re.findall(r"ratio to the floor: (\d+\.\d+)", printed)]
+    assert len(ratios) == 2
+    assert all(ratio > 0 for ratio in ratios)
+
+
+def test_the_issue_benchmark_writes_its_figures_as_json(tmp_path: Path) -> None:
+    run("--rounds", "2", "--json", "figures.json", cwd=tmp_path)
+    cases = json.loads((tmp_path / "figures.json").read_text())["cases"]
+    assert [case["kind"] for case in cases] == ["permissions", "role"]
+    for case in cases:
+        assert {name: len(rates) for name, rates in case["rates"].items()} == {"floor": 2, "natscreds": 2}
+        assert case["users_per_second"]["natscreds"] > 0
+        assert case["signing_input_bytes"] > 400

@@ -52,15 +52,20 @@ class KeyType(Enum):
     CLUSTER = 2 << 3
     CURVE = 23 << 3
 
-    @property
-    def letter(self) -> str:
-        """The first letter of a public key of this type."""
-        return _LETTERS[self]
+    letter: str
+    """The first letter of a public key of this type."""
+    public_head: bytes
+    """The byte in front of a public key."""
+    seed_head: bytes
+    """The two bytes in front of a seed."""
+
+    def __init__(self, prefix: int) -> None:
+        self.letter = b32encode(bytes((prefix,)))[0]
+        self.public_head = bytes((prefix,))
+        self.seed_head = bytes((_SEED_MARK | prefix >> 5, (prefix & 31) << 3))
 
 
 _BY_PREFIX = {key_type.value: key_type for key_type in KeyType}
-_LETTERS = {key_type: b32encode(bytes([key_type.value]))[0] for key_type in KeyType}
-_BY_LETTER = {letter: key_type for key_type, letter in _LETTERS.items()}
 # The eight points of small order, all their encodings: whoever "owns" one can log in with any signature.
 _SMALL_ORDER = frozenset(
     bytes.fromhex(text)
@@ -135,7 +140,7 @@ def format_public(key_type: KeyType, raw: bytes) -> PublicKey:
     """
     if len(raw) != 32:
         raise NkeyError(f"a public key holds 32 bytes, got {len(raw)}")
-    data = bytes((key_type.value,)) + raw
+    data = key_type.public_head + raw
     return PublicKey(b32encode(data + crc16(data).to_bytes(2, "little")))
 
 
@@ -276,7 +281,7 @@ class KeyPair:
     @property
     def seed(self) -> str:
         """The secret, as text of 58 characters."""
-        data = _seed_head(self.key_type) + self._secret[:32]
+        data = self.key_type.seed_head + self._secret[:32]
         return b32encode(data + crc16(data).to_bytes(2, "little"))
 
     def sign(self, data: bytes, /) -> bytes:
@@ -296,7 +301,3 @@ class KeyPair:
         raise TypeError("a KeyPair is neither pickled nor copied: hand on .seed, knowingly")
 
     __copy__ = __deepcopy__ = __reduce_ex__
-
-
-def _seed_head(key_type: KeyType) -> bytes:
-    return bytes((_SEED_MARK | key_type.value >> 5, (key_type.value & 31) << 3))

@@ -6,14 +6,17 @@ from itertools import product
 import msgspec
 
 from natscreds import subjects
-from natscreds.chain._grants import template_calls
-from natscreds.claims import AccountClaims, Permission, Scope, Template, UserClaims
+from natscreds.claims import AccountClaims, Permission, Scope, Template, UserBody, UserClaims
 from natscreds.errors import InvalidClaimsError
 
-__all__ = ["check_user_of_role", "resolve"]
+__all__ = ["RoleGuard", "resolve"]
 
 MOST_ENTRIES = 4096
 """Entries that one list may expand to on a server."""
+
+
+# Values that are keys, and so always one token.
+_KEYS = ("subject()", "account-subject()")
 
 
 class _UnresolvedError(Exception):
@@ -107,54 +110,64 @@ def resolve(scope: Scope, user: UserClaims, account: AccountClaims) -> Template:
     raise InvalidClaimsError.one("$.nats", "role-does-not-resolve", f"role {scope.role!a}: {fault}")
 
 
-def check_user_of_role(scope: Scope, user: UserClaims, account: AccountClaims, *, dotted: bool) -> None:
-    """Refuse a user whose name or tags, put into the subjects of the role's template, would be more than one token each.
+class RoleGuard:
+    """Refuses users whose name or tags, put into the subjects of a role's template, would be more than one token each.
 
-    Args:
-        scope: The role.
-        user: The user about to be signed.
-        account: Its account.
-        dotted: Dots are allowed in them.
-
-    Raises:
-        InvalidClaimsError: Which of them, or that a server would not admit the user at all.
+    The template is looked through once; what is the same for all users is checked once.
     """
-    template = scope.template
-    for direction in (template.pub, template.sub):
-        for entry in (*(direction.allow or ()), *(direction.deny or ())):
-            calls = list(_calls(entry))
-            for call in calls:
-                what = call[2:-2].strip().lower()
-                if what not in ("subject()", "account-subject()"):
-                    _check_values(what, call, entry, user, account, dotted=dotted)
-            if not calls:
-                continue
-            # Values are one token each, so what is left to go wrong is the entry's own shape.
-            fault = ""
-            try:
-                template_calls(entry)
-            except ValueError as error:
-                fault = str(error)
-            if fault:
-                raise InvalidClaimsError.one("$.nats", "role-does-not-resolve", f"role {scope.role!a}: {fault}")
-    resolve(scope, user, account)
 
+    __slots__ = ("_account", "_calls", "_dotted", "_each", "_scope")
 
-def _check_values(what: str, call: str, entry: str, user: UserClaims, account: AccountClaims, *, dotted: bool) -> None:
-    fault = ""
-    values: list[str] = []
-    try:
-        values = _values(call, user, account)
-    except _UnresolvedError as error:
-        fault = str(error)
-    if fault:
-        raise InvalidClaimsError.one("$.nats", "role-does-not-resolve", fault)
-    for value in values:
-        tokens = value.split(".") if dotted else [value]
-        for at, token in enumerate(tokens):
-            if not subjects.is_token(token, first=at == 0 and entry.startswith(call)) or len(value.encode()) > 128:
+    def __init__(self, scope: Scope, account: AccountClaims, *, dotted: bool) -> None:
+        """Look the template of *scope* through; *dotted* allows dots in names and tags."""
+        self._scope = scope
+        self._account = account
+        self._dotted = dotted
+        # Each call in the template, with an entry that shows it, and whether it stands first in one.
+        calls: dict[str, tuple[str, bool]] = {}
+        for direction in (scope.template.pub, scope.template.sub):
+            for entry in (*(direction.allow or ()), *(direction.deny or ())):
+                for call in _calls(entry):
+                    held, first = calls.get(call, (entry, False))
+                    calls[call] = (held, first or entry.startswith(call))
+        self._calls = {call: where for call, where in calls.items() if _inner(call) not in _KEYS}
+        # With a user's tags in it, or the unknown, the template resolves differently for each user.
+        self._each = any(_inner(call) not in (*_KEYS, "name()", "account-name()") for call in calls)
+        if not self._each:
+            resolve(scope, UserClaims(name="x", sub="x", nats=UserBody(issuer_account=account.sub)), account)
+
+    def check(self, user: UserClaims) -> None:
+        """Refuse *user*, about to be signed, if one of its values is more than a token or a server would refuse it.
+
+        Raises:
+            InvalidClaimsError: Which value it is.
+        """
+        for call, (entry, first) in self._calls.items():
+            self._check_values(call, entry, user, first=first)
+        if self._each:
+            resolve(self._scope, user, self._account)
+
+    def _check_values(self, call: str, entry: str, user: UserClaims, *, first: bool) -> None:
+        what = _inner(call)
+        fault = ""
+        values: list[str] = []
+        try:
+            values = [user.name] if what == "name()" else _values(call, user, self._account)
+        except _UnresolvedError as error:
+            fault = str(error)
+        if fault:
+            raise InvalidClaimsError.one("$.nats", "role-does-not-resolve", f"role {self._scope.role!a}: {fault}")
+        for value in values:
+            tokens = value.split(".") if self._dotted else [value]
+            if len(value) > 128 or not all(
+                subjects.is_token(token, first=first and at == 0) for at, token in enumerate(tokens)
+            ):
                 raise InvalidClaimsError.one(
                     "$.name" if what == "name()" else "$.nats.tags",
                     "not-one-token",
-                    f"the role puts {what} into {entry!a}, so it is one literal token, got {value!a}",
+                    f"role {self._scope.role!a} puts {what} into {entry!a}, so it is one literal token, got {value!a}",
                 )
+
+
+def _inner(call: str) -> str:
+    return call[2:-2].strip().lower()

@@ -11,7 +11,7 @@ import msgspec
 from natscreds import tokens
 from natscreds.chain._grants import name_of
 from natscreds.chain._keys import SignerOrSeed, held_keys, load_keys, subject_key
-from natscreds.chain._scope import check_user_of_role
+from natscreds.chain._scope import RoleGuard
 from natscreds.chain.moments import Moment, clock, expiry, forward
 from natscreds.chain.template import UserTemplate
 from natscreds.chain.user import User
@@ -50,13 +50,23 @@ class Role:
 class Mint:
     """Who signs users here, and in whose name: chosen once, used for one user or for many."""
 
-    __slots__ = ("account", "issuer_account", "scope", "signer")
+    __slots__ = ("_guards", "account", "issuer_account", "private_inbox", "scope", "signer")
 
     def __init__(self, account: "Account", signer: Signer, scope: Scope | None) -> None:
         self.account = account
         self.signer = signer
         self.scope = scope
         self.issuer_account = "" if signer.public == account.public else account.public
+        self.private_inbox = scope is not None and "_INBOX.{{subject()}}.>" in (scope.template.sub.allow or ())
+        self._guards: dict[bool, RoleGuard] = {}
+
+    def guard(self, *, dotted: bool) -> RoleGuard | None:
+        """Return what checks users of the role; `None` without one."""
+        if self.scope is None:
+            return None
+        if dotted not in self._guards:
+            self._guards[dotted] = RoleGuard(self.scope, self.account.claims, dotted=dotted)
+        return self._guards[dotted]
 
 
 class Account:
@@ -337,10 +347,10 @@ class Account:
         if mint.issuer_account:
             body = msgspec.structs.replace(body, issuer_account=mint.issuer_account)
         claims = UserClaims(name=name, sub=public, exp=exp, nbf=template.not_before, nats=body)
-        private_inbox = template.private_inbox
-        if mint.scope is not None:
-            check_user_of_role(mint.scope, claims, self.claims, dotted=template.dotted_names)
-            private_inbox = "_INBOX.{{subject()}}.>" in (mint.scope.template.sub.allow or ())
+        guard = mint.guard(dotted=template.dotted_names)
+        if guard is not None:
+            guard.check(claims)
+        private_inbox = template.private_inbox or mint.private_inbox
         jwt = tokens.sign(claims, mint.signer, issued_at=second)
         return User(jwt, name=name, public=public, key=pair, private_inbox=private_inbox)
 

@@ -81,6 +81,7 @@ def write_directory(
     Raises:
         StorageError: A name twice, two names for one file, a file that is there already, a name that is no sound
             Unicode, or a directory that is a symbolic link or not ours alone.
+        MissingKeyError: A user whose seed is not held has no creds to write.
         OSError: The disk is full, the directory cannot be made.
     """
     if isinstance(users, str | bytes | bytearray):
@@ -102,7 +103,7 @@ def _write_each(users: Iterable[NamedUser], files: SecretDirectory) -> int:
     for user in users:
         fault = _write_one(user, files, fresh)
         if fault:
-            raise StorageError(f"{fault}; {written} files were written before, each whole")
+            raise StorageError(f"{fault}; files written before, each whole: {written}")
         written += 1
     return written
 

@@ -41,7 +41,7 @@ def crc16(data: bytes) -> int:
 
 @cache
 def _lanes(groups: int) -> tuple[Struct, int, int, int, int, int, int]:
-    """Return what spreads so many groups of 40 bits to bytes of 5: how to cut them, and a pair of masks for each step."""
+    """Return what spreads so many groups of 40 bits to bytes of 5: a cut, and a pair of masks a step."""
 
     def every(mask: int) -> int:
         return sum(mask << 64 * group for group in range(groups))
@@ -61,7 +61,8 @@ def b32encode(data: bytes) -> str:
     """Return *data* as upper-case base32 without padding (RFC 4648).
 
     The whole text is worked on as one number: each group of 5 bytes gets a lane of 8, in three steps its halves move
-    apart until every byte holds 5 bits, and one translation makes the letters. A third of the time of `base64.b32encode`.
+    apart until every byte holds 5 bits, and one translation makes the letters: a third of the time of
+    `base64.b32encode`.
     """
     size = len(data)
     padding = -size % 5

@@ -160,8 +160,8 @@ def issue_users(
 
     Args:
         account: The account, with a key that may sign: the role's, a plain signing key, or the identity.
-        names: Names, or rows with a `name` and values for the template's *fields*. A name stands once. Any iterable; it is
-            read as users are asked for.
+        names: Names, or rows with a `name` and values for the template's *fields*. A name stands once. Any iterable;
+            it is read as users are asked for.
         template: What the users have in common.
         signer: A key of the account to sign with, instead of the usual choice.
         issued_at: `iat` of all users, above what the account revokes for everybody. `None` is the clock, read now.
@@ -171,8 +171,8 @@ def issue_users(
     Raises:
         TypeError: *names* is a bare text.
         MissingKeyError: No key held may sign.
-        InvalidClaimsError: The template does not fit the account; while iterating: a name that does not fit the template,
-            or that came before.
+        InvalidClaimsError: The template does not fit the account; while iterating: a name that does not fit the
+            template, or that came before.
     """
     if isinstance(names, str | bytes | bytearray):
         raise TypeError("names takes several: give a list, a single text would be read by character")

@@ -75,7 +75,9 @@ class Session:
     async def refused(self, subject: str) -> bool:
         """Tell whether the server complained about *subject*; a round trip is the barrier."""
         await self.client.flush()
-        return any("permissions violation" in complaint and subject.lower() in complaint for complaint in self.complaints)
+        return any(
+            "permissions violation" in complaint and subject.lower() in complaint for complaint in self.complaints
+        )
 
 
 async def talk(url: str, service: Creds, first: Creds, second: Creds) -> dict[str, bool]:

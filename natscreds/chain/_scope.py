@@ -93,8 +93,8 @@ def resolve(scope: Scope, user: UserClaims, account: AccountClaims) -> Template:
     """Return what *user* may do under *scope*, as nats-server 2.15 would install it.
 
     Raises:
-        InvalidClaimsError: The server would refuse the user: an unknown function, a tag missing in a deny list, too many
-            entries.
+        InvalidClaimsError: The server would refuse the user: an unknown function, a tag missing in a deny list, too
+            many entries.
     """
 
     def expand(entries: tuple[str, ...], deny: bool) -> tuple[str, ...]:

@@ -224,8 +224,8 @@ class Account:
             raise MissingKeyError(f"neither a plain signing key nor the identity of account {self.public} is held here")
         if self._strict:
             raise MissingKeyError(
-                f"the operator is strict, so users are signed by a signing key; of account {self.public} only the identity"
-                " is held"
+                f"the operator is strict, so users are signed by a signing key; of account {self.public} only the"
+                " identity is held"
             )
         return Mint(self, identity, None)
 
@@ -251,7 +251,7 @@ class Account:
         elif public not in self.claims.plain_signing_keys:
             raise UntrustedIssuerError(f"{public} is no key of account {self.public}")
 
-    def create_user(
+    def create_user(  # noqa: D417  # the keywords of UserTemplate are told there
         self,
         name: str,
         *,
@@ -287,10 +287,10 @@ class Account:
         Args:
             name: For people, and for `{name}` or `{{name()}}` in subjects.
             key: The user's key pair, or its public nkey: then there is no seed and no creds.
-            signer: A key of this account to sign with, instead of the usual choice: the role's key; else the first plain
-                signing key held; else the identity.
-            issued_at: At most 60 seconds ahead of the clock, and above what the account revokes. `None`: the clock, moved
-                on where a revocation asks for it.
+            signer: A key of this account to sign with, instead of the usual choice: the role's key; else the first
+                plain signing key held; else the identity.
+            issued_at: At most 60 seconds ahead of the clock, and above what the account revokes. `None`: the clock,
+                moved on where a revocation asks for it.
             entropy: What gives the seed's 32 bytes.
 
         Raises:

@@ -376,8 +376,8 @@ class Operator:
         Args:
             account: The account as it is now, or its token's text.
             user: The user, its token's text, its public nkey, or `*` for everybody.
-            at: Tokens issued up to this second are refused. `None`: the clock, moved on so that it reaches the token meant
-                and lies above an earlier revocation.
+            at: Tokens issued up to this second are refused. `None`: the clock, moved on so that it reaches the token
+                meant and lies above an earlier revocation.
             future: Allow *at* to lie ahead of the clock: whoever is issued until then stays out.
             signer: A key of this operator to sign with, instead of the first signing key held.
             issued_at: When the account is signed, as for `reissue`.
@@ -401,7 +401,7 @@ class Operator:
                 )
         return self.reissue(account, account.claims.revoke(public, at=until), signer=signer, issued_at=issued_at)
 
-    def add_role(
+    def add_role(  # noqa: D417  # the keywords of UserTemplate are told there
         self,
         account: Account | str,
         name: str,
@@ -431,8 +431,9 @@ class Operator:
         """Return the account with one more role: a signing key, and what all users signed by it may do.
 
         The keywords up to *proxy_required* are those of `UserTemplate`, but subjects hold what the server fills in:
-        `{{name()}}`, `{{subject()}}`, `{{tag(…)}}`, `{{account-name()}}`, `{{account-subject()}}`, `{{account-tag(…)}}`. Names
-        are only as unique as you make them: where isolation is security, use `{{subject()}}`.
+        `{{name()}}`, `{{subject()}}`, `{{tag(…)}}`, `{{account-name()}}`, `{{account-subject()}}`,
+        `{{account-tag(…)}}`. Names are only as unique as you make them: where isolation is security, use
+        `{{subject()}}`.
 
         Args:
             account: The account as it is now, or its token's text.

@@ -56,8 +56,8 @@ def verify_chain(
 ) -> Chain:
     """Verify that *operator* vouches for *account* and *account* for *user* at *now*, as nats-server 2.15 would.
 
-    It does not tell that whoever shows the token has its seed, that servers hold this account token and no newer one, nor
-    anything about networks, times of day, connection limits or callout.
+    It does not tell that whoever shows the token has its seed, that servers hold this account token and no newer one,
+    nor anything about networks, times of day, connection limits or callout.
 
     Args:
         operator: The anchor, from your own configuration: never from whoever sent the rest.

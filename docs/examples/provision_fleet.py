@@ -1,7 +1,7 @@
 """Provision a fleet: an operator, an account with a role, 10,000 devices with private inboxes as .creds files.
 
-Then a real nats-server is started from the generated configuration, three of the users connect from their files, publish
-and request where they may, and are refused where they may not. Exits non-zero when any of it is not so.
+Then a real nats-server is started from the generated configuration, three of the users connect from their files,
+publish and request where they may, and are refused where they may not. Exits non-zero when any of it is not so.
 
     uv run docs/examples/provision_fleet.py [--devices 10000] [--directory DIR]
 """
@@ -107,7 +107,7 @@ async def talk(url: str, service: Creds, first: Creds, second: Creds) -> dict[st
         try:
             await two.client.request("fleet.orders", timeout=0.2)
             seen["a subject nobody granted is refused"] = False
-        except (nats.errors.Error, asyncio.TimeoutError):
+        except (nats.errors.Error, TimeoutError):
             seen["a subject nobody granted is refused"] = await two.refused('"fleet.orders"')
     return seen
 

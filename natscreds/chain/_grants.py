@@ -322,7 +322,7 @@ def _ranges(times: Iterable[TimeRange | tuple[str, str]] | None) -> tuple[TimeRa
 
 
 def _range(item: object) -> TimeRange:
-    parts = cast("tuple[object, ...]", tuple(item)) if isinstance(item, tuple | list) else ()
+    parts = tuple(cast("Iterable[object]", item)) if isinstance(item, tuple | list) else ()
     if len(parts) != 2 or not isinstance(parts[0], str) or not isinstance(parts[1], str):
         raise TypeError("times holds (start, end) pairs of HH:MM:SS")
     return TimeRange(start=parts[0], end=parts[1])

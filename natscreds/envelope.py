@@ -158,11 +158,14 @@ def _check_header(header: bytes) -> None:
     fault = ""
     members: list[tuple[str, object]] = []
     try:
-        read = json.loads(header.decode("utf-8"), object_pairs_hook=lambda pairs: _Pairs(pairs))
+        read = json.loads(header.decode("utf-8"), object_pairs_hook=_Pairs)
+        msgspec.json.decode(header)  # stricter on numbers and on surrogates
         if not isinstance(read, _Pairs):
             fault = "the header is a JSON object"
         else:
             members = read
+    except _RepeatedError:
+        fault = "a member stands twice in one object of the header"
     except (ValueError, RecursionError):
         fault = "the header is not JSON"
     if fault:
@@ -179,8 +182,17 @@ def _check_header(header: bytes) -> None:
         raise TokenError("the header's alg is ed25519-nkey or ed25519, got another algorithm")
 
 
+class _RepeatedError(Exception):
+    """A name stands twice in one object."""
+
+
 class _Pairs(list[tuple[str, object]]):
-    """The members of a JSON object in their order, repeated ones too."""
+    """The members of a JSON object in their order."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        super().__init__(pairs)
+        if len(dict(pairs)) != len(pairs):
+            raise _RepeatedError
 
 
 def seal_token(payload: bytes, signer: Signer) -> str:
@@ -193,6 +205,8 @@ def seal_token(payload: bytes, signer: Signer) -> str:
     if len(signed) + 87 > MAX_TOKEN_SIZE:
         raise TokenError(f"a token has at most {MAX_TOKEN_SIZE} bytes, this one would have {len(signed) + 87}")
     signature = signer.sign(signed.encode("ascii"))
+    if not isinstance(signature, bytes | bytearray):
+        raise TokenError(f"a signature has 64 bytes, the signer gave {type(signature).__name__}")
     if len(signature) != 64:
         raise TokenError(f"a signature has 64 bytes, the signer gave {len(signature)}")
     return f"{signed}.{b64encode(signature)}"

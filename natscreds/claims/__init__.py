@@ -13,6 +13,7 @@ Members that this version does not know survive editing and signing again.
 from natscreds.claims._claims import Claims, Standard, standard
 from natscreds.claims._json import MAX_DEPTH, decode, encode
 from natscreds.claims._model import Model, Unknown
+from natscreds.claims._readback import read_back
 from natscreds.claims._time import LATEST, seconds
 from natscreds.claims.account import (
     AccountBody,
@@ -65,6 +66,7 @@ __all__ = [
     "WeightedMapping",
     "decode",
     "encode",
+    "read_back",
     "seconds",
     "standard",
 ]

@@ -100,7 +100,7 @@ def _lift(tree: object) -> object:
     lifted = {name: _lift(item) for name, item in cast("dict[str, object]", tree).items() if name != HIDDEN}
     if HIDDEN in tree:
         hidden = cast("dict[str, object]", tree[HIDDEN])
-        if not hidden or not all(isinstance(item, msgspec.Raw) for item in hidden.values()):
+        if not isinstance(hidden, dict) or not hidden or not all(isinstance(raw, msgspec.Raw) for raw in hidden.values()):
             raise TypeError(f"{HIDDEN!r} is no key for a map")
         lifted.update(hidden)
     return lifted
@@ -161,7 +161,8 @@ def _told(error: Exception) -> str:
 def _brackets(payload: bytes) -> bytes:
     import re  # the slow way only
 
-    return re.sub(rb'"(?:[^"\\]|\\.)*"|[^][{}]', b"", payload, flags=re.DOTALL)
+    # Possessive, and a text without an end is one too: each byte is looked at once, whatever a stranger sends.
+    return re.sub(rb'"(?:[^"\\]++|\\.?)*+"?|[^][{}"]++', b"", payload, flags=re.DOTALL)
 
 
 def _refuse_repeated(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -194,7 +195,6 @@ def _read_model(model: type[Model]) -> _Reader:
         if field.encode_name != HIDDEN:
             readers[field.encode_name] = (field.name, _reader(field.type))
     folded = {fold(name): name for name in (*readers, *model.reserved, *([tag_field] if tag_field else []))}
-    folded[HIDDEN] = HIDDEN
     members_of = _decoder(dict[str, msgspec.Raw])
 
     def read(raw: bytes, path: str) -> object:
@@ -213,10 +213,12 @@ def _read_model(model: type[Model]) -> _Reader:
                     raise TokenError(f"null does not stand at {path}.{name}")
             elif name == tag_field:
                 found_tag = msgspec.json.decode(text)
+            elif fold(name) == HIDDEN:
+                raise TokenError(f"member {_shown(name)} at {path} is a name that is kept for this library")
             elif (meant := folded.get(fold(name))) is not None and name not in model.reserved:
                 raise TokenError(f"member {_shown(name)} at {path} reads as {meant!r} on a server")
             else:
-                unknown[name] = msgspec.Raw(text)
+                unknown[name] = msgspec.Raw(escape(text))
         if tag_field and found_tag != tag:
             raise TokenError(f"expected {tag_field} {tag!r} at {path}")
         if unknown:

@@ -22,7 +22,7 @@ def seconds(moment: "int | datetime", what: str) -> int:
         TypeError: Neither an int (a bool is none) nor a datetime.
         ValueError: Out of range, or a naive datetime.
     """
-    if isinstance(moment, bool) or not (isinstance(moment, int) or hasattr(moment, "utcoffset")):
+    if isinstance(moment, bool) or not (isinstance(moment, int) or hasattr(moment, "timestamp")):
         raise TypeError(f"{what} is whole seconds or an aware datetime, got {type(moment).__name__}")
     if isinstance(moment, int):
         second = moment

@@ -1,0 +1,68 @@
+"""What is about to be signed is read first: it must say what the claims say.
+
+Constructing claims validates nothing, and some wrong values have a JSON form all the same: `b"admin.>"` in a deny list
+would be signed as base64 text that denies nothing.
+"""
+
+from collections.abc import Mapping
+from typing import cast
+
+import msgspec
+
+from natscreds.claims._json import decode, escape
+from natscreds.claims._model import Model, Unknown
+from natscreds.errors import InvalidClaimsError, TokenError
+
+__all__ = ["read_back"]
+
+_DECODERS: dict[type[Model], msgspec.json.Decoder[Model]] = {}
+
+
+def read_back(payload: bytes, claims: Model) -> None:
+    """Return nothing if *payload*, the JSON of *claims*, reads back as these claims.
+
+    Raises:
+        InvalidClaimsError: It does not, or does not read at all.
+    """
+    kind = type(claims)
+    fault = ""
+    try:
+        decoder = _DECODERS.get(kind)
+        if decoder is None:
+            decoder = _DECODERS[kind] = msgspec.json.Decoder(kind)
+        read = decoder.decode(payload)
+        if read == claims:
+            return
+        read = decode(payload, kind)  # lists in place of tuples, unknown members, or something wrong
+        if (other := _other(read, claims, "$")) is not None:
+            raise InvalidClaimsError.one(other[0], "wrong-type", other[1])
+    except msgspec.ValidationError as error:
+        fault = str(error)
+    except (msgspec.MsgspecError, UnicodeDecodeError, TokenError) as error:
+        raise InvalidClaimsError.one("$", "unreadable", str(error)) from None
+    if fault:
+        told, _, path = fault.partition(" - at ")
+        raise InvalidClaimsError.one(path.strip("`") or "$", "wrong-type", told[0].lower() + told[1:])
+
+
+def _other(read: object, said: object, path: str) -> tuple[str, str] | None:
+    """Return where *said* reads back as something else, and what; `None` if nowhere."""
+    if said is msgspec.UNSET or isinstance(said, msgspec.Raw):  # left out on purpose, or JSON already
+        return None
+    pairs: list[tuple[object, object, str]] | None = None
+    if isinstance(said, Model) and type(read) is type(said):
+        pairs = [(getattr(read, name), getattr(said, name), f"{path}.{name}") for name in said.__struct_fields__]
+    elif isinstance(said, list | tuple) and isinstance(read, list | tuple):
+        several = zip(cast("list[object]", read), cast("list[object]", said), strict=True)
+        pairs = [(one, other, f"{path}[{at}]") for at, (one, other) in enumerate(several)]
+    elif isinstance(said, Mapping) and isinstance(read, dict):
+        members = cast("dict[str, object]", read)
+        pairs = [(members[name], item, f"{path}[…]") for name, item in cast("Mapping[str, object]", said).items()]
+    elif isinstance(said, Unknown) and isinstance(read, Unknown):
+        texts = {name: escape(bytes(raw).strip()) for name, raw in said.members.items()}
+        read, said = {name: bytes(raw) for name, raw in read.members.items()}, texts
+    if pairs is None:
+        wanted, got = type(read).__name__, type(said).__name__
+        told = f"expected {wanted}, got {got}" if wanted != got else "reads back as something else"
+        return None if read == said else (path, told)
+    return next((other for pair in pairs if (other := _other(*pair)) is not None), None)

@@ -59,7 +59,7 @@ class Claims(Model, frozen=True, kw_only=True, omit_defaults=True):
         Args:
             changes: Standard members (`name=`, `exp=`, …) and members of `nats` by their own name
                 (`limits={"conn": 500}`, `tags=["a"]`). A mapping for an object changes that object's members and leaves
-                the others; lists are replaced whole.
+                the others; lists, and maps such as `revocations`, are replaced whole.
 
         Raises:
             TypeError: A name these claims do not have, or a bare `str` where several are meant.

@@ -1,10 +1,12 @@
 """Pure changes of claims: one place turns keyword arguments into a changed model."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar, cast, get_args, get_origin
+from types import UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 import msgspec
 
+from natscreds.claims._json import holds_model
 from natscreds.claims._model import Model
 from natscreds.errors import InvalidClaimsError
 
@@ -40,19 +42,36 @@ def several(value: Iterable[Any], name: str) -> tuple[Any, ...]:
 
 
 def _fit(kind: Any, current: object, value: object, path: str) -> object:  # noqa: ANN401  # a type expression
-    parts = get_args(kind) if get_origin(kind) is not tuple else ()
-    model = next((part for part in (kind, *parts) if isinstance(part, type) and issubclass(part, Model)), None)
-    if model is not None and isinstance(value, Mapping):
-        base = current if isinstance(current, model) else model()
-        return changed(base, cast("Mapping[str, object]", value), path)
-    if any(get_origin(part) is tuple for part in (kind, *parts)) and value is not None:
-        value = several(cast("Iterable[object]", value), path.rpartition(".")[2])
+    """Return *value* as *kind*; mappings become models one by one, so that no name that is not theirs gets lost."""
+    for part in get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,):
+        origin = get_origin(part)
+        if isinstance(value, Mapping):
+            members = cast("Mapping[str, object]", value)
+            if isinstance(part, type) and issubclass(part, Model):
+                return changed(current if isinstance(current, part) else part(), _untagged(part, members), path)
+            if isinstance(origin, type) and issubclass(origin, Mapping) and holds_model(part):
+                item = get_args(part)[1]
+                value = {name: _fit(item, None, one, f"{path}[{name!r}]") for name, one in members.items()}
+        elif origin is tuple and isinstance(value, Iterable):
+            value = several(cast("Iterable[object]", value), path.rpartition(".")[2])
+            if holds_model(part):
+                item = get_args(part)[0]
+                value = tuple(_fit(item, None, one, f"{path}[{at}]") for at, one in enumerate(value))
     fault = ""
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        fault = str(error).split(" - at")[0]
-    raise InvalidClaimsError.one(path, "wrong-type", fault[0].lower() + fault[1:])
+        fault = str(error)
+    told, _, inner = fault.partition(" - at ")
+    raise InvalidClaimsError.one(path + inner.strip("`")[1:], "wrong-type", told[0].lower() + told[1:])
+
+
+def _untagged(model: type[Model], members: Mapping[str, object]) -> Mapping[str, object]:
+    """Return *members* without the one that only says which model is meant."""
+    tag = model.__struct_config__.tag_field
+    if tag is None or members.get(tag) != model.__struct_config__.tag:
+        return members
+    return {name: value for name, value in members.items() if name != tag}
 
 
 def latest(revocations: Mapping[str, int], key: str) -> int:

@@ -233,19 +233,20 @@ def _reader(kind: Any) -> _Reader:  # noqa: ANN401  # a type expression
     origin = get_origin(kind)
     if isinstance(kind, type) and issubclass(kind, Model):
         return _read_model(kind)
-    if origin is tuple and _holds_model(kind):
+    if origin is tuple and holds_model(kind):
         return _read_list(_reader(get_args(kind)[0]))
-    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping) and _holds_model(kind):
+    if origin is not None and isinstance(origin, type) and issubclass(origin, Mapping) and holds_model(kind):
         return _read_map(_reader(get_args(kind)[1]))
-    if origin in (Union, UnionType) and _holds_model(kind):
+    if origin in (Union, UnionType) and holds_model(kind):
         return _read_either([part for part in get_args(kind) if part is not type(None)])
     return _read_leaf(kind)
 
 
-def _holds_model(kind: Any) -> bool:  # noqa: ANN401  # a type expression
+def holds_model(kind: Any) -> bool:  # noqa: ANN401  # a type expression
+    """Tell whether a value of type *kind* can be a model, or hold one."""
     if get_origin(kind) is Annotated:
         return False
-    return (isinstance(kind, type) and issubclass(kind, Model)) or any(_holds_model(part) for part in get_args(kind))
+    return (isinstance(kind, type) and issubclass(kind, Model)) or any(holds_model(part) for part in get_args(kind))
 
 
 def _read_list(reader: _Reader) -> _Reader:

@@ -15,6 +15,8 @@ from natscreds.errors import InvalidClaimsError, TokenError
 
 __all__ = ["read_back"]
 
+_CHANGED = "reads back as something else"
+
 _DECODERS: dict[type[Model], msgspec.json.Decoder[Model]] = {}
 
 
@@ -49,20 +51,26 @@ def _other(read: object, said: object, path: str) -> tuple[str, str] | None:
     """Return where *said* reads back as something else, and what; `None` if nowhere."""
     if said is msgspec.UNSET or isinstance(said, msgspec.Raw):  # left out on purpose, or JSON already
         return None
-    pairs: list[tuple[object, object, str]] | None = None
-    if isinstance(said, Model) and type(read) is type(said):
-        pairs = [(getattr(read, name), getattr(said, name), f"{path}.{name}") for name in said.__struct_fields__]
-    elif isinstance(said, list | tuple) and isinstance(read, list | tuple):
-        several = zip(cast("list[object]", read), cast("list[object]", said), strict=True)
-        pairs = [(one, other, f"{path}[{at}]") for at, (one, other) in enumerate(several)]
-    elif isinstance(said, Mapping) and isinstance(read, dict):
-        members = cast("dict[str, object]", read)
-        pairs = [(members[name], item, f"{path}[…]") for name, item in cast("Mapping[str, object]", said).items()]
-    elif isinstance(said, Unknown) and isinstance(read, Unknown):
+    if isinstance(read, Unknown) and isinstance(said, Unknown):
         texts = {name: escape(bytes(raw).strip()) for name, raw in said.members.items()}
-        read, said = {name: bytes(raw) for name, raw in read.members.items()}, texts
-    if pairs is None:
-        wanted, got = type(read).__name__, type(said).__name__
-        told = f"expected {wanted}, got {got}" if wanted != got else "reads back as something else"
-        return None if read == said else (path, told)
-    return next((other for pair in pairs if (other := _other(*pair)) is not None), None)
+        return None if read == Unknown({name: msgspec.Raw(text) for name, text in texts.items()}) else (path, _CHANGED)
+    parts = _parts(read, said, path)
+    if parts is not None:
+        return next((other for part in parts if (other := _other(*part)) is not None), None)
+    if read == said:
+        return None
+    wanted, got = type(read).__name__, type(said).__name__
+    return path, _CHANGED if wanted == got else f"expected {wanted}, got {got}"
+
+
+def _parts(read: object, said: object, path: str) -> list[tuple[object, object, str]] | None:
+    """Return what lies inside both, with its path; `None` where nothing does, or they are of different kinds."""
+    if isinstance(said, Model) and type(read) is type(said):
+        return [(getattr(read, name), getattr(said, name), f"{path}.{name}") for name in said.__struct_fields__]
+    if isinstance(said, list | tuple) and isinstance(read, list | tuple):
+        pairs = zip(cast("list[object]", read), cast("list[object]", said), strict=True)
+        return [(one, other, f"{path}[{at}]") for at, (one, other) in enumerate(pairs)]
+    if isinstance(said, Mapping) and isinstance(read, dict):
+        items = cast("dict[str, object]", read)
+        return [(items[name], item, f"{path}[…]") for name, item in cast("Mapping[str, object]", said).items()]
+    return None

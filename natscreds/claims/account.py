@@ -8,7 +8,7 @@ import msgspec
 from msgspec import field
 
 from natscreds.claims._claims import Claims
-from natscreds.claims._edit import latest
+from natscreds.claims._edit import latest, several
 from natscreds.claims._model import Int64, Model
 from natscreds.claims._time import seconds
 from natscreds.claims.exchange import Export, Import, ServiceLatency, WeightedMapping, revoked
@@ -257,12 +257,18 @@ class AccountClaims(Claims, frozen=True, kw_only=True, omit_defaults=True):
 
     def check(self) -> list[Problem]:
         """Return what is wrong or doubtful, in the order of the members; empty is good."""
-        return empty_lists(self.nats.default_permissions, "$.nats.default_permissions")
+        problems = [
+            problem
+            for at, key in enumerate(self.nats.signing_keys)
+            if isinstance(key, Scope)
+            for problem in key.template.problems(f"$.nats.signing_keys[{at}].template")
+        ]
+        return problems + empty_lists(self.nats.default_permissions, "$.nats.default_permissions")
 
     def prepared(self) -> "AccountClaims":
         """Return the claims in the form that is signed: lists in the reference's order, nothing said twice."""
         body = self.nats
-        keys = {_public(key): _prepared_key(key) for key in body.signing_keys}
+        keys = {_public(key): _prepared_key(key) for key in several(body.signing_keys, "signing_keys")}
         body = msgspec.structs.replace(
             body,
             imports=tuple(sorted(body.imports, key=_SORTED_BY)),
@@ -284,7 +290,7 @@ def _place(import_: Import) -> tuple[str, str, str | None, str]:
 
 
 def _prepared_key(key: str | Scope) -> str | Scope:
-    return key if isinstance(key, str) else msgspec.structs.replace(key, template=without_empty_lists(key.template))
+    return key if isinstance(key, str) else msgspec.structs.replace(key, template=key.template.prepared())
 
 
 def _prepared_export(export: Export) -> Export:

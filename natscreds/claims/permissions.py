@@ -156,6 +156,9 @@ def without_empty_lists(limits: LimitsT) -> LimitsT:
     return msgspec.structs.replace(limits, **values)
 
 
+_TEMPLATE_LIMITS = ("subs", "data", "payload")
+
+
 def _unlimited() -> int:
     return -1
 
@@ -166,6 +169,25 @@ class Template(UserPermissionLimits, frozen=True, kw_only=True, omit_defaults=Tr
     subs: Int64 = field(default_factory=_unlimited)
     data: Int64 = field(default_factory=_unlimited)
     payload: Int64 = field(default_factory=_unlimited)
+
+    def problems(self, path: str) -> list[Problem]:
+        """Return what a role cannot say: empty lists, and limits of 0, which readers take for no limit."""
+        return empty_lists(self, path) + [
+            Problem(
+                path=f"{path}.{name}",
+                severity="error",
+                code="limit-zero",
+                message="0 is left out of a role and read as no limit: say -1, or more than 0",
+            )
+            for name in _TEMPLATE_LIMITS
+            if getattr(self, name) == 0
+        ]
+
+    def prepared(self) -> "Template":
+        """Return the template as the reference writes it: without empty lists and without zeros."""
+        zeros = {name: msgspec.UNSET for name in _TEMPLATE_LIMITS if getattr(self, name) == 0}
+        template = without_empty_lists(self)
+        return msgspec.structs.replace(template, **zeros) if zeros else template
 
 
 class Scope(Model, frozen=True, kw_only=True, omit_defaults=False, tag_field="kind", tag="user_scope"):

@@ -216,6 +216,18 @@ def test_a_signature_has_64_bytes(size: int) -> None:
         nkeys.verify(pair.public, b"nonce", signature)
 
 
+@pytest.mark.parametrize("moved", [1, 5, 63, 64])
+def test_a_signature_s_end_is_not_the_data_s_beginning(moved: int) -> None:
+    """The backend reads both in one piece; where one ends is ours to say."""
+    pair = KeyPair.generate(KeyType.USER)
+    data = bytes(range(80))
+    signature = pair.sign(data)
+    with pytest.raises(BadSignatureError):
+        nkeys.verify(pair.public, signature[-moved:] + data, signature[:-moved])
+    with pytest.raises(BadSignatureError):
+        nkeys.verify(pair.public, data[moved:], signature + data[:moved])
+
+
 def test_a_signature_has_one_form() -> None:
     """RFC 8032 §5.1.7: S lies below the order of the group; S plus that order fits the equation as well."""
     pair = KeyPair.generate(KeyType.USER)

@@ -36,8 +36,16 @@ def mode(path: str | Path) -> int:
 def opened(path: Path, *, unnamed: bool = True, shared: bool = False, fsync: bool = False) -> SecretDirectory:
     """Open a directory, if asked as a system without O_TMPFILE would."""
     directory = SecretDirectory(path, shared=shared, fsync=fsync)
-    directory._unnamed = directory._unnamed and unnamed
+    if not unnamed:
+        forget_unnamed(directory)
     return directory
+
+
+def forget_unnamed(directory: SecretDirectory) -> None:
+    """Make *directory* work as where there is no O_TMPFILE, or no /proc."""
+    if directory._descriptors >= 0:
+        os.close(directory._descriptors)
+    directory._descriptors = -1
 
 
 def run_child(code: str, *arguments: object) -> str:
@@ -70,7 +78,7 @@ def test_a_file_is_0600_whatever_the_umask(tmp_path: Path, umask: int) -> None:
         "write_secret(path + '/alone', b'2', replace=True)\n"
         "for unnamed in (True, False):\n"
         "    with SecretDirectory(path + '/made') as directory:\n"
-        "        directory._unnamed = unnamed\n"
+        "        directory._descriptors = directory._descriptors if unnamed else -1\n"
         "        directory.write(f'new-{unnamed}', b'1')\n"
         "        directory.write(f'over-{unnamed}', b'1')\n"
         "        directory.write(f'over-{unnamed}', b'2', replace=True)\n",
@@ -281,7 +289,7 @@ def test_a_file_that_cannot_be_filled_leaves_nothing(tmp_path: Path, unnamed: bo
         "from natscreds.creds.files import SecretDirectory\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "directory = SecretDirectory(sys.argv[1])\n"
-        "directory._unnamed = sys.argv[2] == 'True'\n"
+        "directory._descriptors = directory._descriptors if sys.argv[2] == 'True' else -1\n"
         "name, replace = ('there', True) if sys.argv[3] == 'True' else ('new', False)\n"
         "try:\n"
         "    directory.write(name, bytes(10_000), replace=replace)\n"
@@ -339,7 +347,7 @@ ENDLESS = """
 import sys
 from natscreds.creds.files import SecretDirectory
 directory = SecretDirectory(sys.argv[1])
-directory._unnamed = sys.argv[2] == "True"
+directory._descriptors = directory._descriptors if sys.argv[2] == "True" else -1
 for number in range(100_000):
     directory.write(f"{number}.creds", b"%08d" % number * 40_000)
 """
@@ -612,11 +620,13 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
         write_secret(tmp_path / "x", SECRET)
     read_secret(tmp_path / "x")
     with opened(tmp_path / "a" / "b") as directory:
-        for unnamed in (True, False):
-            directory._unnamed = unnamed
-            directory.add("x", SECRET)
-            directory.write("x", SECRET, replace=True)
+        directory.add("x", SECRET)
+        directory.add("x", SECRET)
+        directory.write("x", SECRET, replace=True)
         list(directory.names())
+    with opened(tmp_path / "a" / "b", unnamed=False) as directory:
+        directory.add("x", SECRET)
+        directory.add("y", SECRET)
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -118,13 +118,22 @@ def test_files_are_0600_and_directories_0700_whatever_the_umask(tmp_path: Path, 
     assert modes == {"new": 0o700, "out": 0o700, "a.creds": 0o600, file_name("B") + ".creds": 0o600}
 
 
-def test_each_file_is_there_before_the_next_user_is_asked_for(tmp_path: Path) -> None:
+def test_files_follow_their_users_closely(tmp_path: Path) -> None:
     def users() -> Iterator[Someone]:
-        for number in range(50):
-            assert sorted(os.listdir(tmp_path / "out")) == sorted(f"{each}.creds" for each in range(number))
+        for number in range(200):
+            there = os.listdir(tmp_path / "out")
+            assert number - 32 < len(there) <= number
+            assert set(there) == {f"{each}.creds" for each in range(len(there))}
             yield Someone(f"{number}")
 
-    assert write_directory(users(), tmp_path / "out").written == 50
+    assert write_directory(users(), tmp_path / "out").written == 200
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 63, 64, 65])
+def test_every_user_is_written_however_many(tmp_path: Path, count: int) -> None:
+    users = [Someone(f"{number}") for number in range(count)]
+    assert write_directory(iter(users), tmp_path / "out").written == count
+    assert contents(tmp_path / "out") == expected(*users)
 
 
 def test_memory_does_not_grow_with_the_users(tmp_path: Path) -> None:
@@ -301,10 +310,20 @@ def test_a_directory_behind_a_link_is_refused(tmp_path: Path) -> None:
 
 
 def test_users_are_closed_when_one_is_refused(tmp_path: Path) -> None:
-    users = Watched(Someone("a"), Someone("a"), Someone("b"))
+    users = Watched(Someone("a"), Someone("a"), *(Someone(f"{number}") for number in range(100)))
     with pytest.raises(StorageError):
         write_directory(users, tmp_path / "out")
-    assert (users.taken, users.closed) == (2, 1)
+    assert users.closed == 1
+    assert users.taken <= 32
+    assert contents(tmp_path / "out") == expected(Someone("a"))
+
+
+def test_a_refused_user_comes_before_an_error_of_later_ones(tmp_path: Path) -> None:
+    fault = RuntimeError("no more")
+    users = Watched(Someone("a"), Someone("a"), Someone("b"), fault=fault)
+    with pytest.raises(StorageError, match="'a' came twice; files written before, each whole: 1") as caught:
+        write_directory(users, tmp_path / "out")
+    assert caught.value.__context__ is fault
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("no more"), StorageError("the ledger is full"), KeyboardInterrupt()])

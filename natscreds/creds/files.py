@@ -91,7 +91,11 @@ def write_secret(path: Path, data: bytes, *, replace: bool = False) -> None:
     _refuse_odd(name)
     directory = _open_directory(head or ".")
     try:
-        written = _write(directory, name, data, unnamed=bool(_UNNAMED), replace=replace, fsync=True)
+        descriptors = _open_descriptors()
+        try:
+            written = _write(directory, name, data, descriptors, replace=replace, fsync=True)
+        finally:
+            _close(descriptors)
     finally:
         os.close(directory)
     if not written:
@@ -123,7 +127,7 @@ class SecretDirectory:
         path: The path it was opened by.
     """
 
-    __slots__ = ("_fd", "_fsync", "_unnamed", "path")
+    __slots__ = ("_descriptors", "_fd", "_fsync", "_pid", "path")
 
     def __init__(self, path: Path, *, shared: bool = False, fsync: bool = False) -> None:
         """Open, and if need be make, the directory at *path*.
@@ -138,14 +142,15 @@ class SecretDirectory:
             OSError: It cannot be made or opened.
         """
         self.path = _sound_path(path)
-        self._unnamed = bool(_UNNAMED)
         self._fsync = fsync
+        self._descriptors = -1
         self._fd = _make_directory(self.path, fsync=fsync)
-        if not shared:
-            fault = _exposure(os.fstat(self._fd))
-            if fault:
-                self.close()
-                raise StorageError(f"a directory of secrets is ours alone, unless shared=True: {self.path!r} {fault}")
+        fault = "" if shared else _exposure(os.fstat(self._fd))
+        if fault:
+            self.close()
+            raise StorageError(f"a directory of secrets is ours alone, unless shared=True: {self.path!r} {fault}")
+        self._descriptors = _open_descriptors()
+        self._pid = os.getpid()
 
     def write(self, name: str, data: bytes, *, replace: bool = False) -> None:
         """Write one file: mode 0600 whatever the umask, whole or absent.
@@ -159,14 +164,19 @@ class SecretDirectory:
             StorageError: Something of that name exists, or *name* would lead elsewhere.
             OSError: The disk is full; nothing is left behind.
         """
-        _refuse_odd(name)
-        if not _write(self._fd, name, data, unnamed=self._unnamed, replace=replace, fsync=self._fsync):
+        if not self._write(name, data, replace=replace):
             raise StorageError(f"a secret file is never written over another: {name!r} exists in {self.path!r}")
 
     def add(self, name: str, data: bytes) -> bool:
         """Write one file as `write` does; return false, with nothing done, if something of that name exists."""
+        return self._write(name, data, replace=False)
+
+    def _write(self, name: str, data: bytes, *, replace: bool) -> bool:
         _refuse_odd(name)
-        return _write(self._fd, name, data, unnamed=self._unnamed, replace=False, fsync=self._fsync)
+        if self._pid != os.getpid():  # a fork: the descriptors listed there are still those of the parent
+            _close(self._descriptors)
+            self._descriptors, self._pid = _open_descriptors(), os.getpid()
+        return _write(self._fd, name, data, self._descriptors, replace=replace, fsync=self._fsync)
 
     def read(self, name: str, *, limit: int = _LIMIT) -> bytes:
         """Read one file of at most *limit* bytes; a symbolic link is not followed.
@@ -196,9 +206,9 @@ class SecretDirectory:
 
     def close(self) -> None:
         """Close the directory; more than once is fine."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        _close(self._fd)
+        _close(self._descriptors)
+        self._fd = self._descriptors = -1
 
     def __enter__(self) -> Self:
         return self
@@ -212,19 +222,34 @@ class SecretDirectory:
         return f"<SecretDirectory {self.path!r}>"
 
 
-def _write(directory: int, name: str, data: bytes, *, unnamed: bool, replace: bool, fsync: bool) -> bool:
+def _open_descriptors() -> int:
+    """Open the list of this process's descriptors, by which a file without a name is linked; -1 where there is none."""
+    if not _UNNAMED:
+        return -1
+    try:
+        return os.open("/proc/self/fd", _FOLDER)
+    except OSError:
+        return -1
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)
+
+
+def _write(directory: int, name: str, data: bytes, descriptors: int, *, replace: bool, fsync: bool) -> bool:
     """Write one file; return false, with nothing done, if the name is taken."""
     try:
         if replace:
             _write_over(directory, name, data, fsync)
-        elif not (unnamed and _write_unnamed(directory, name, data, fsync)):
+        elif descriptors < 0 or not _write_unnamed(directory, name, data, descriptors, fsync):
             _write_named(directory, name, data, fsync)
     except FileExistsError:
         return False
     return True
 
 
-def _write_unnamed(directory: int, name: str, data: bytes, fsync: bool) -> bool:
+def _write_unnamed(directory: int, name: str, data: bytes, descriptors: int, fsync: bool) -> bool:
     """Fill a file without a name, then give it one; return false, with nothing done, where that cannot be."""
     try:
         fd = os.open(".", _UNNAMED, _FILE_MODE, dir_fd=directory)
@@ -234,10 +259,7 @@ def _write_unnamed(directory: int, name: str, data: bytes, fsync: bool) -> bool:
         raise
     try:
         _fill(fd, data, fsync)
-        # Without dst_dir_fd Python calls link(2), which does not follow the descriptor's link (EXDEV).
-        os.link(f"/proc/self/fd/{fd}", name, dst_dir_fd=directory, follow_symlinks=True)
-    except FileNotFoundError:  # no /proc here
-        return False
+        os.link(str(fd), name, src_dir_fd=descriptors, dst_dir_fd=directory, follow_symlinks=True)
     finally:
         os.close(fd)
     return True

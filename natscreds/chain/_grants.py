@@ -135,24 +135,25 @@ class _Entries:
         if value is None:
             return None
         entries = several(value, keyword)
-        for entry in entries:
-            self._check(entry, keyword, queues=queues)
-        if any("{{" in entry for entry in entries) and any(" " in entry for entry in entries):
+        plain = [self._check(entry, keyword, queues=queues) for entry in entries]
+        if any("{{" in entry for entry in entries) and any(" " in entry for entry in plain):
             raise refuse(keyword, "queue-in-template-list", "servers drop queue entries from a list that holds {{…}}")
         return tuple(dict.fromkeys(entries))
 
-    def _check(self, entry: str, keyword: str, *, queues: bool) -> None:
+    def _check(self, entry: str, keyword: str, *, queues: bool) -> str:
+        """Return *entry* with a word in the place of each placeholder, or raise if servers read it otherwise."""
         plain = self._plain(entry, keyword)
         name_of(plain or "x", "a subject")
         if "," in plain:
             raise refuse(keyword, "entry-with-comma", f"one subject in an entry, without a comma, got {entry!a}")
-        subject, blank, queue = plain.partition(" ")
-        if blank and not queues:
-            raise refuse(keyword, "entry-with-blank", f"a subject has no blank, got {entry!a}")
-        if not subjects.is_valid(subject) or (blank and not subjects.is_valid(queue)):
+        read = subjects.split_queue(plain)
+        if read is None or " ".join(filter(None, read)) != plain:
             raise refuse(
                 keyword, "entry-servers-drop", f"tokens are not empty, > is the last, no white space; got {entry!a}"
             )
+        if read.queue is not None and not queues:
+            raise refuse(keyword, "entry-with-blank", f"a subject has no blank, got {entry!a}")
+        return plain
 
     def _plain(self, entry: str, keyword: str) -> str:
         """Return *entry* with a word in the place of each placeholder."""
@@ -279,7 +280,7 @@ def _responses(count: int | None, ttl: timedelta | int | None) -> ResponsePermis
         return None
     if count < -1:
         raise refuse("allow_responses", "limit-too-small", f"allow_responses is -1 for no limit, or more, got {count}")
-    if ttl is None or not ttl:
+    if ttl is None or (not ttl and not isinstance(ttl, bool)):
         return ResponsePermission(max=count)
     if isinstance(ttl, timedelta):
         if ttl < timedelta(0):

@@ -10,7 +10,7 @@ from natscreds import tokens
 from natscreds.chain._grants import flag, limits_of, name_of, tags_of
 from natscreds.chain._keys import SignerOrSeed, load_keys, subject_key
 from natscreds.chain.account import Account
-from natscreds.chain.moments import Moment, clock, expiry, forward, issue_second
+from natscreds.chain.moments import AHEAD, Moment, clock, expiry, forward, issue_second
 from natscreds.chain.user import User
 from natscreds.claims import (
     AccountBody,
@@ -120,6 +120,8 @@ class Vouching:
         second = issue_second(issued_at)
         if not isinstance(signing_keys, int) or isinstance(signing_keys, bool):
             raise TypeError(f"signing_keys is how many, an int, got {type(signing_keys).__name__}")
+        if signing_keys < 0:
+            raise InvalidClaimsError.one("$.nats.signing_keys", "no-signing-key", "signing_keys is 0 or more")
         public, pair = subject_key(key, KeyType.ACCOUNT, entropy)
         signers = tuple(KeyPair.generate(KeyType.ACCOUNT, entropy=entropy) for _ in range(signing_keys))
         allowed = msgspec.structs.replace(_UNLIMITED, **_JETSTREAM) if flag(jetstream, "jetstream") else _UNLIMITED
@@ -233,6 +235,8 @@ class Vouching:
         if at is None:
             held = account.claims.nats.revocations
             until = max(clock(), held.get(public, 0) + 1, held.get("*", 0) + 1, iat)
+            if public == "*":  # whoever was let in again in this second was issued after its own entry
+                until = max([until, *(one + 1 for one in held.values() if until <= one < until + AHEAD)])
         else:
             until = seconds(at, "at")
             if until > clock() and not future:
@@ -314,9 +318,9 @@ class Vouching:
             proxy_required=proxy_required,
         )
         public, pair = subject_key(key, KeyType.ACCOUNT, entropy)
-        if public == account.public or public in account.claims.plain_signing_keys:
+        if public in account.known_keys:
             raise InvalidClaimsError.one(
-                "key", "role-key-in-use", "a role's key is not the identity nor a plain signing key"
+                "key", "role-key-in-use", "a role's key is not the identity, a plain signing key, nor another role's"
             )
         scope = Scope(
             key=public, role=name_of(name, "a role's name"), template=Template(**limits), description=description

@@ -68,6 +68,15 @@ class Mint:
             self._guards[dotted] = RoleGuard(self.scope, self.account.claims, dotted=dotted)
         return self._guards[dotted]
 
+    def check_expiry(self, exp: int) -> None:
+        """Refuse a user without expiry under a role that makes its token a bearer token."""
+        if not exp and self.scope is not None and self.scope.template.bearer_token:
+            raise InvalidClaimsError.one(
+                "$.exp",
+                "bearer-without-expiry",
+                f"users of role {self.scope.role!a} are admitted by the token alone: it needs an expiry",
+            )
+
 
 class Account:
     """An account's token, and the keys held here that can sign for it.
@@ -193,7 +202,8 @@ class Account:
 
     def without_identity(self) -> "Account":
         """Return the account without the identity's key: what a service that makes users should hold."""
-        return Account(self.jwt, self.claims, key=None, signers=self._signers, strict=self._strict)
+        signers = tuple(signer for signer in self._signers if signer.public != self.public)
+        return Account(self.jwt, self.claims, key=None, signers=signers, strict=self._strict)
 
     def mint(self, *, role: str | None = None, signer: SignerOrSeed | None = None) -> Mint:
         """Choose who signs users: the role's key; else the first plain signing key held; else the identity.
@@ -220,7 +230,7 @@ class Account:
         if self.signing_keys:
             return Mint(self, self.signing_keys[0], None)
         identity = self.key or next((held for held in self._signers if held.public == self.public), None)
-        if identity is None:
+        if identity is None or self.claims.scope(self.public) is not None:
             raise MissingKeyError(f"neither a plain signing key nor the identity of account {self.public} is held here")
         if self._strict:
             raise MissingKeyError(
@@ -350,6 +360,7 @@ class Account:
         guard = mint.guard(dotted=template.dotted_names)
         if guard is not None:
             guard.check(claims)
+            mint.check_expiry(exp)
         private_inbox = template.private_inbox or mint.private_inbox
         jwt = tokens.sign(claims, mint.signer, issued_at=second)
         return User(jwt, name=name, public=public, key=pair, private_inbox=private_inbox)
@@ -372,10 +383,13 @@ class Account:
             expires_at: Instead. With neither, the token expires when the old one does.
             reinstate: Let in again a user whom the account revokes.
             signer: A key of this account to sign with. `None`: the same role, or the usual choice.
-            issued_at: As for `create_user`; always above the old token's.
+            issued_at: As for `create_user`; never before the old token's, so that whatever revokes the new one revokes
+                the old one too.
 
         Raises:
             UntrustedIssuerError: The old token was not signed for this account by a key it has now.
+            InvalidClaimsError: It has expired and no expiry is given, or its name or a tag, put into the subjects of
+                its role, would be a wildcard there.
             RevokedError: The account revokes the old token.
             MissingKeyError: No key held here may sign this.
         """
@@ -389,7 +403,7 @@ class Account:
             raise RevokedError(f"the account revokes user {old.sub}: reinstate=True lets it in again")
         scope = self.claims.scope(old.iss)
         mint = self.mint(role=scope.key if scope else None, signer=signer)
-        second = forward(issued_at, revoked, "the user's revocation")
+        second = forward(issued_at, max(revoked, old.iat - 1), "the old token's second or the user's revocation")
         if expires_in is None and expires_at is None:
             exp = old.exp
             if exp and exp <= max(second, 0 if issued_at is not None else clock()):
@@ -400,6 +414,10 @@ class Account:
             exp = expiry(expires_in, expires_at, second=second, past_is_fine=issued_at is not None)
         body = msgspec.structs.replace(old.nats, issuer_account=mint.issuer_account)
         claims = msgspec.structs.replace(old, exp=exp, nats=body)
+        guard = mint.guard(dotted=True)  # whether dots were allowed is not in the token
+        if guard is not None:
+            guard.check(claims)
+            mint.check_expiry(exp)
         jwt = tokens.sign(claims, mint.signer, issued_at=second)
         return User(jwt, name=old.name, public=PublicKey(old.sub), key=user.key, private_inbox=user.private_inbox)
 

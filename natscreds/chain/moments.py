@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from natscreds.claims import seconds
 from natscreds.errors import InvalidClaimsError
 
-__all__ = ["Moment", "clock", "expiry", "forward", "issue_second"]
+__all__ = ["AHEAD", "Moment", "clock", "expiry", "forward", "issue_second"]
 
 Moment = int | datetime
 """Whole seconds since 1970, or an aware datetime."""

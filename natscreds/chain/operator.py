@@ -174,7 +174,8 @@ class Operator(Vouching):
 
     def without_identity(self) -> "Operator":
         """Return the operator without the identity's key: what a service that makes accounts should hold."""
-        return Operator(self.jwt, self.claims, key=None, signers=self._signers, system_account=self.system_account)
+        signers = tuple(signer for signer in self._signers if signer.public != self.public)
+        return Operator(self.jwt, self.claims, key=None, signers=signers, system_account=self.system_account)
 
     def replace(self, claims: OperatorClaims, *, issued_at: Moment | None = None) -> "Operator":
         """Return the operator with other claims, signed by its identity.
@@ -185,16 +186,22 @@ class Operator(Vouching):
 
         Raises:
             MissingKeyError: The identity is not held here.
-            InvalidClaimsError: The claims are another operator's.
+            InvalidClaimsError: The claims are another operator's, or were made from an older token of it.
         """
         if claims.sub != self.public:
             raise InvalidClaimsError.one("$.sub", "another-operator", f"these claims are about {claims.sub}")
-        if self.key is None:
+        if claims.iat != self.claims.iat:
+            raise InvalidClaimsError.one(
+                "$.iat", "lost-update", "these claims were made from another token of the operator: change the newest"
+            )
+        identity = self.key or next((signer for signer in self._signers if signer.public == self.public), None)
+        if identity is None:
             raise MissingKeyError(f"the identity of operator {self.public} signs its token, and is not held here")
         second = forward(issued_at, self.claims.iat, "the old token's second")
-        jwt = tokens.sign(claims, self.key, issued_at=second)
+        jwt = tokens.sign(claims, identity, issued_at=second)
         read = tokens.parse(jwt, OperatorClaims).claims
-        signers = tuple(signer for signer in self._signers if signer.public in read.nats.signing_keys)
+        known = {read.sub, *read.nats.signing_keys}
+        signers = tuple(signer for signer in self._signers if signer.public in known)
         system = self.system_account
         if system is not None and read.nats.system_account != system.public:
             system = None

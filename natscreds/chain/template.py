@@ -177,8 +177,12 @@ class UserTemplate:
             row: Values for further *fields*.
 
         Raises:
-            InvalidClaimsError: A value that reaches a subject is not one literal token, or is missing.
+            TypeError: A value that is no text.
+            InvalidClaimsError: A value that reaches a subject is not one literal token, or is missing; a column of the
+                row that is no field of the template; a value that would change a tag's key.
         """
+        if row is not None:
+            self._check_row(row)
         if not self._fills and not self._tag_fills:
             return self._body
         values = {**(row or {}), "name": name, "public": public}
@@ -194,8 +198,17 @@ class UserTemplate:
                 else Permission(allow=held.allow, deny=filled)
             )
         if self._tag_fills:
-            changes["tags"] = tags_of(["".join(_weave(texts, fields, values)) for texts, fields in self._tag_fills])
+            changes["tags"] = tags_of([_fill_tag(texts, fields, values) for texts, fields in self._tag_fills])
         return msgspec.structs.replace(self._body, **changes)
+
+    def _check_row(self, row: Mapping[str, str]) -> None:
+        for field, value in row.items():
+            if field not in self.fields or field == "public":
+                raise InvalidClaimsError.one(
+                    "$.name", "field-unknown", f"a row's columns are 'name' and the template's fields, got {field!a}"
+                )
+            if not isinstance(value, str):
+                raise TypeError(f"a row holds texts, got {type(value).__name__} for {field!a}")
 
     def _guard(self, field: str, values: Mapping[str, str], *, first: bool) -> None:
         value = values.get(field)
@@ -226,13 +239,28 @@ def _weave(texts: list[str], fields: list[str], values: Mapping[str, str]) -> li
     return woven
 
 
+def _fill_tag(texts: list[str], fields: list[str], values: Mapping[str, str]) -> str:
+    woven = _weave(texts, fields, values)
+    for at, text in enumerate(woven):
+        if ":" in text:
+            if at % 2:  # a value, and no colon of the template's own before it
+                raise InvalidClaimsError.one(
+                    "$.nats.tags", "tag-key", f"a value in front of a tag's colon has none itself, got {text!a}"
+                )
+            break
+    return "".join(woven)
+
+
 def _tag_placeholders(tag: str, known: frozenset[str]) -> tuple[list[str], list[str]]:
     fault = ""
     try:
         texts, fields = placeholders(tag)
-        if known.issuperset(fields):
+        if "public" in fields:
+            fault = "tags are lower case, and a public key is not"
+        elif known.issuperset(fields):
             return texts, fields
-        fault = f"known are {', '.join('{' + field + '}' for field in sorted(known))}"
+        else:
+            fault = f"known are {', '.join('{' + field + '}' for field in sorted(known))}"
     except ValueError as error:
         fault = str(error)
     raise InvalidClaimsError.one("$.nats.tags", "placeholder", f"{fault}; in {tag!a}")

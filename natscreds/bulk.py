@@ -8,6 +8,7 @@
 """
 
 import time
+from array import array
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from os import urandom
 from types import TracebackType
@@ -15,7 +16,7 @@ from typing import Self
 
 from natscreds.chain import Account, User, UserTemplate
 from natscreds.chain.moments import Moment, expiry, forward
-from natscreds.errors import InvalidClaimsError
+from natscreds.errors import InvalidClaimsError, RevokedError
 from natscreds.nkeys import Entropy, KeyPair, KeyType, Signer
 
 __all__ = ["Progress", "Users", "issue_users"]
@@ -27,6 +28,52 @@ Progress = Callable[[int, int | None], object]
 """Called with how many are done and how many there will be (`None`: not known), at most ten times a second."""
 
 _PAUSE = 0.1
+
+
+class _Seen:
+    """The names that came by, in 8 to 16 bytes each: a million of them as a set of texts would be most of the memory.
+
+    What is kept is each name's hash of 64 bits. That two of a million names share one, and the second is refused
+    although it is new, happens in one of 37 million runs.
+    """
+
+    __slots__ = ("_left", "_mask", "_slots")
+
+    def __init__(self) -> None:
+        self._resize(1024)
+
+    def add(self, name: str) -> bool:
+        """Note *name*; tell whether it is new."""
+        slots, mask = self._slots, self._mask
+        mark = hash(name) & 0xFFFF_FFFF_FFFF_FFFF or 1
+        at = mark & mask
+        while found := slots[at]:
+            if found == mark:
+                return False
+            at = (at + 1) & mask
+        slots[at] = mark
+        self._left -= 1
+        if not self._left:
+            self._grow()
+        return True
+
+    def _resize(self, size: int) -> None:
+        self._slots = array("Q", (0,)) * size
+        self._mask = size - 1
+        self._left = size // 2
+
+    def _grow(self) -> None:
+        """Move to twice the slots, at most half of which are taken."""
+        old = self._slots
+        self._resize(2 * len(old))
+        slots, mask = self._slots, self._mask
+        for mark in old:
+            if mark:
+                at = mark & mask
+                while slots[at]:
+                    at = (at + 1) & mask
+                slots[at] = mark
+        self._left -= len(old) // 2
 
 
 class Users(Iterator[User]):
@@ -115,19 +162,21 @@ class Users(Iterator[User]):
         self.close()
 
     def _issue(self) -> Generator[User, None, None]:
-        seen: set[str] = set()
+        seen = _Seen()
         done, told = 0, time.monotonic()
         issue, mint, template, entropy = self._account.issue, self._mint, self._template, self._entropy
+        revoked = self._account.claims.nats.revocations
         for row in self._names:
             name = _name(row)
             if name in self._skipped:
                 continue
-            if name in seen:
+            if not seen.add(name):
                 raise InvalidClaimsError.one(
                     "$.name", "name-repeated", f"a name stands once in a run, got {name!a} again"
                 )
-            seen.add(name)
             pair = KeyPair.generate(KeyType.USER, entropy=entropy)
+            if pair.public in revoked:  # not with random keys, but *entropy* may give the same again
+                raise RevokedError(f"the key made for {name!a}, {pair.public}, is one the account revokes")
             values = None if isinstance(row, str) else row
             yield issue(mint, template, name, pair.public, pair, second=self.issued_at, exp=self._exp, row=values)
             done += 1
@@ -169,13 +218,16 @@ def issue_users(
         entropy: What gives the 32 bytes of each seed.
 
     Raises:
-        TypeError: *names* is a bare text.
+        TypeError: *names* is a bare text or a single row.
         MissingKeyError: No key held may sign.
         InvalidClaimsError: The template does not fit the account; while iterating: a name that does not fit the
             template, or that came before.
+        RevokedError: While iterating: *entropy* gave a key that the account revokes.
     """
     if isinstance(names, str | bytes | bytearray):
         raise TypeError("names takes several: give a list, a single text would be read by character")
+    if isinstance(names, Mapping):
+        raise TypeError("names takes several: give a list of rows, a single row would be read as its columns")
     if not isinstance(template, UserTemplate):
         raise TypeError(f"template is a UserTemplate, got {type(template).__name__}")
     if not isinstance(account, Account):

@@ -11,7 +11,7 @@ b'nats'
 
 import binascii
 from binascii import a2b_base64, b2a_base64, crc_hqx
-from functools import cache
+from functools import lru_cache
 from struct import Struct
 
 __all__ = ["b32decode", "b32encode", "b64decode", "b64encode", "crc16"]
@@ -39,7 +39,7 @@ def crc16(data: bytes) -> int:
     return crc_hqx(data, 0)
 
 
-@cache
+@lru_cache(maxsize=32)
 def _lanes(groups: int) -> tuple[Struct, int, int, int, int, int, int]:
     """Return what spreads so many groups of 40 bits to bytes of 5: a cut, and a pair of masks a step."""
 

@@ -178,7 +178,17 @@ class Users(Iterator[User]):
             if pair.public in revoked:  # not with random keys, but *entropy* may give the same again
                 raise RevokedError(f"the key made for {name!a}, {pair.public}, is one the account revokes")
             values = None if isinstance(row, str) else row
-            yield issue(mint, template, name, pair.public, pair, second=self.issued_at, exp=self._exp, row=values)
+            yield issue(
+                mint,
+                template,
+                name,
+                pair.public,
+                pair,
+                second=self.issued_at,
+                exp=self._exp,
+                row=values,
+                check=not done,
+            )
             done += 1
             if self._on_progress is not None and (now := time.monotonic()) - told >= _PAUSE:
                 told = now

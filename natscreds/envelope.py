@@ -15,7 +15,7 @@ import msgspec
 from natscreds._codec import b64decode, b64encode
 from natscreds._sodium import verify as sodium_verify
 from natscreds.errors import BadSignatureError, MalformedError, TokenError, WrongKeyTypeError
-from natscreds.nkeys import KeyType, Signer, raw_public
+from natscreds.nkeys import KeyType, Signer, is_sound, raw_public
 
 __all__ = ["MAX_TOKEN_SIZE", "Envelope", "Head", "open_token", "peek", "seal_token"]
 
@@ -35,12 +35,16 @@ class Envelope:
         text: The whole token as it came.
         payload: The JSON bytes of the claims.
         signature: 64 bytes.
+        version_1_header: The header names version 1's algorithm; only generic claims go by it.
     """
 
-    __slots__ = ("_payload_at", "_payload_end", "payload", "signature", "text")
+    __slots__ = ("_payload_at", "_payload_end", "payload", "signature", "text", "version_1_header")
 
-    def __init__(self, text: str, payload: bytes, signature: bytes, payload_at: int, payload_end: int) -> None:
+    def __init__(
+        self, text: str, payload: bytes, signature: bytes, payload_at: int, payload_end: int, version_1_header: bool
+    ) -> None:
         self.text = text
+        self.version_1_header = version_1_header
         self.payload = payload
         self.signature = signature
         self._payload_at = payload_at
@@ -51,7 +55,7 @@ class Envelope:
         return self.text[self._payload_at if version <= 1 else 0 : self._payload_end].encode("ascii")
 
     def verify(self, *, issuer: str, allowed: tuple[KeyType, ...], version: int) -> None:
-        """Return nothing if *issuer* is of an *allowed* type and signed these bytes.
+        """Return nothing if *issuer* is of an *allowed* type (none given: any that signs) and signed these bytes.
 
         Raises:
             TokenError: *issuer* is no public nkey.
@@ -66,9 +70,11 @@ class Envelope:
             fault = str(error)
         if fault:
             raise TokenError(f"iss is not a key: {fault}")
-        if key_type not in allowed:
-            wanted = " or ".join(kind.name.lower() for kind in allowed)
+        if key_type is KeyType.CURVE or (allowed and key_type not in allowed):
+            wanted = " or ".join(kind.name.lower() for kind in allowed) or "that signs"
             raise WrongKeyTypeError(f"signed by a key of type {wanted}, got {key_type.name.lower()}")
+        if not is_sound(raw):
+            raise TokenError("iss is not a key: a point of the prime-order group, this one is not")
         if not sodium_verify(raw, self.signed(version), self.signature):
             raise BadSignatureError(f"the signature does not hold for the issuer {issuer}")
 
@@ -134,14 +140,13 @@ def open_token(text: str | bytes) -> Envelope:
     if len(chunks) != 3:
         raise TokenError(f"a token has 3 chunks, got {len(chunks)}")
     header, payload, signature = chunks
-    if header != HEADER:
-        _check_header(_chunk(header, "header"))
+    algorithm = "ed25519-nkey" if header == HEADER else _algorithm(_chunk(header, "header"))
     data = _chunk(payload, "payload")
     sealed = _chunk(signature, "signature")
     if len(sealed) != 64:
         raise TokenError(f"a signature has 64 bytes, got {len(sealed)}")
     at = len(header) + 1
-    return Envelope(text, data, sealed, at, at + len(payload))
+    return Envelope(text, data, sealed, at, at + len(payload), algorithm == "ed25519")
 
 
 def _chunk(chunk: str, what: str) -> bytes:
@@ -153,8 +158,8 @@ def _chunk(chunk: str, what: str) -> bytes:
     raise TokenError(f"the {what} is {fault}")
 
 
-def _check_header(header: bytes) -> None:
-    """Take the headers that other writers use: letter case does not matter in `typ` and `alg`."""
+def _algorithm(header: bytes) -> str:
+    """Return the algorithm that a header of another writer names: letter case does not matter in `typ` and `alg`."""
     fault = ""
     members: list[tuple[str, object]] = []
     try:
@@ -180,6 +185,7 @@ def _check_header(header: bytes) -> None:
         raise TokenError("the header's typ is JWT")
     if not isinstance(alg, str) or alg.lower() not in ("ed25519-nkey", "ed25519"):
         raise TokenError("the header's alg is ed25519-nkey or ed25519, got another algorithm")
+    return alg.lower()
 
 
 class _RepeatedError(Exception):

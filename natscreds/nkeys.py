@@ -12,6 +12,7 @@ carries the letter in second place. Each key has exactly one text: anything else
 
 from collections.abc import Callable
 from enum import Enum
+from functools import lru_cache
 from os import urandom
 from typing import NewType, NoReturn, Protocol, Self, runtime_checkable
 
@@ -27,6 +28,7 @@ __all__ = [
     "Signer",
     "format_public",
     "is_public",
+    "is_sound",
     "key_type",
     "parse_public",
     "raw_public",
@@ -86,6 +88,15 @@ _SMALL_ORDER = frozenset(
         "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
     )
 )
+
+
+@lru_cache(maxsize=1024)
+def is_sound(raw: bytes) -> bool:
+    """Tell whether 32 *raw* bytes are a canonical point of the prime-order group.
+
+    As slow as verifying a signature, so the last answers are kept: issuers come again and again.
+    """
+    return _sodium.is_sound_point(raw)
 
 
 @runtime_checkable
@@ -172,7 +183,7 @@ def parse_public(text: str, *allowed: KeyType) -> PublicKey:
         WrongKeyTypeError: A sound key of another type.
     """
     found, raw = raw_public(text)
-    if found is not KeyType.CURVE and not _sodium.is_sound_point(raw):
+    if found is not KeyType.CURVE and not is_sound(raw):
         raise NkeyError("a public key is a point of the prime-order group, this one is not")
     if allowed and found not in allowed:
         raise WrongKeyTypeError(f"{_these(allowed)} belongs here, got a key of type {found.name.lower()}")
@@ -212,6 +223,8 @@ def verify(public: str, data: bytes, signature: bytes) -> None:
     found, raw = raw_public(public)
     if found is KeyType.CURVE:
         raise WrongKeyTypeError("a curve key seals and opens, it does not sign")
+    if not is_sound(raw):
+        raise NkeyError("a public key is a point of the prime-order group, this one is not")
     if not _sodium.verify(raw, data, signature):
         raise BadSignatureError(f"the signature does not hold for {public} and these bytes")
 
@@ -297,7 +310,10 @@ class KeyPair:
     def __repr__(self) -> str:
         return f"<KeyPair {self.key_type.name} {self.public}>"
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
+    def __reduce_ex__(self, protocol: object = None, /) -> NoReturn:
         raise TypeError("a KeyPair is neither pickled nor copied: hand on .seed, knowingly")
 
     __copy__ = __deepcopy__ = __reduce_ex__
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a KeyPair gives its state to nobody: hand on .seed, knowingly")

@@ -20,16 +20,22 @@ import msgspec
 from natscreds._codec import b32encode
 from natscreds.claims import (
     AccountClaims,
+    ActivationClaims,
+    AuthorizationRequestClaims,
+    AuthorizationResponseClaims,
     Claims,
+    GenericClaims,
     OperatorClaims,
+    Unknown,
     UserClaims,
     decode,
     encode,
+    migrate,
     read_back,
     seconds,
     standard,
 )
-from natscreds.envelope import MAX_TOKEN_SIZE, Envelope, open_token, peek, seal_token
+from natscreds.envelope import MAX_TOKEN_SIZE, Envelope, Head, open_token, peek, seal_token
 from natscreds.errors import InvalidClaimsError, MalformedError, TokenError, WrongKeyTypeError
 from natscreds.nkeys import KeyPair, KeyType, Signer, raw_public
 from natscreds.nkeys import verify as verify_signature
@@ -41,7 +47,19 @@ __all__ = ["MAX_TOKEN_SIZE", "Token", "UnverifiedToken", "parse", "sign", "token
 
 ClaimsT = TypeVar("ClaimsT", bound=Claims)
 
-_KINDS: dict[str, type[Claims]] = {kind.kind: kind for kind in (OperatorClaims, AccountClaims, UserClaims)}
+_KINDS: dict[str, type[Claims]] = {
+    kind.kind: kind
+    for kind in (
+        OperatorClaims,
+        AccountClaims,
+        UserClaims,
+        ActivationClaims,
+        AuthorizationRequestClaims,
+        AuthorizationResponseClaims,
+    )
+}
+# Kinds of version 1 that nobody reads any more, but as generic data.
+_GONE = ("cluster", "server")
 
 
 def _sha512_256() -> Callable[[bytes], bytes]:
@@ -68,16 +86,19 @@ class UnverifiedToken(Generic[ClaimsT]):
 
     Attributes:
         text: The token as it came.
-        claims: What it says.
+        claims: What it says. Version 1 is told in the words of version 2.
+        version: 1 or 2: how it was signed.
     """
 
-    __slots__ = ("_envelope", "claims")
+    __slots__ = ("_envelope", "claims", "version")
 
     claims: ClaimsT
+    version: int
 
-    def __init__(self, envelope: Envelope, claims: ClaimsT) -> None:
+    def __init__(self, envelope: Envelope, claims: ClaimsT, version: int = 2) -> None:
         self._envelope = envelope
         self.claims = claims
+        self.version = version
 
     @property
     def text(self) -> str:
@@ -87,10 +108,10 @@ class UnverifiedToken(Generic[ClaimsT]):
     def verify(self) -> "Token[ClaimsT]":
         """Return the token with its signature verified; see `natscreds.tokens.verify`."""
         claims = self.claims
-        self._envelope.verify(issuer=claims.iss, allowed=claims.issuers, version=2)
+        self._envelope.verify(issuer=claims.iss, allowed=claims.issuers, version=self.version)
         if claims.subjects:
             _check_subject(claims, TokenError)
-        return Token(self._envelope, claims)
+        return Token(self._envelope, claims, self.version)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.claims.kind} {self.claims.sub} by {self.claims.iss}>"
@@ -137,6 +158,8 @@ def sign(claims: Claims, signer: Signer, *, issued_at: "int | datetime", check: 
         wanted = " or ".join(allowed.name.lower() for allowed in claims.issuers)
         raise WrongKeyTypeError(f"{claims.kind} claims are signed by a key of type {wanted}, got {kind.name.lower()}")
     _check_subject(claims, InvalidClaimsError)
+    if check:
+        _refuse_migrated(claims)
     claims = _prepared(claims, check=check)
     claims = msgspec.structs.replace(claims, iss=issuer, iat=second, jti="")
     claims = msgspec.structs.replace(claims, jti=token_id(claims))
@@ -163,19 +186,32 @@ def _prepared(claims: Claims, *, check: bool) -> Claims:
     raise InvalidClaimsError.one("$", "wrong-type", "a value of a type that does not belong in these claims")
 
 
+def _refuse_migrated(claims: Claims) -> None:
+    """Refuse claims read from a version 1 token: not all of it was kept."""
+    if not isinstance(claims, GenericClaims) and getattr(claims.body, "version", 2) == 1:
+        raise InvalidClaimsError.one(
+            "$.nats.version",
+            "version-1",
+            "read from a version 1 token, not all of which is kept: say check=False to sign",
+        )
+
+
 def _check_subject(claims: Claims, failure: type[InvalidClaimsError] | type[TokenError]) -> None:
     """Refuse a subject that is not a sound text of a key of the kind these claims are about."""
     fault = ""
     kind = KeyType.CURVE
-    try:
-        kind, _ = raw_public(claims.sub)
-    except (MalformedError, TypeError) as error:
-        fault = str(error)
+    if not claims.subjects:
+        fault = "" if claims.sub else "it is empty"
+    else:
+        try:
+            kind, _ = raw_public(claims.sub)
+        except (MalformedError, TypeError) as error:
+            fault = str(error)
     if fault:
         if failure is InvalidClaimsError:
-            raise InvalidClaimsError.one("$.sub", "sub-not-a-key", fault)
+            raise InvalidClaimsError.one("$.sub", "sub-not-a-key" if claims.sub else "sub-empty", fault)
         raise TokenError(f"sub is not a key: {fault}")
-    if kind not in claims.subjects:
+    if claims.subjects and kind not in claims.subjects:
         wanted = " or ".join(allowed.name.lower() for allowed in claims.subjects)
         raise WrongKeyTypeError(f"{claims.kind} claims are about a key of type {wanted}, got {kind.name.lower()}")
 
@@ -195,35 +231,70 @@ def parse(text: str | bytes, kind: type[ClaimsT] | None = None) -> UnverifiedTok
         TokenError: Not a token, of another kind or version, or one that servers might read otherwise.
     """
     envelope = open_token(text)
-    payload = envelope.payload
     if kind is None:
-        wanted = _KINDS.get(peek(payload).kind)
-        if wanted is None or peek(payload).version != 2:
-            raise _unreadable(payload, None)
-        return UnverifiedToken(envelope, decode(payload, wanted))
+        return _parse_any(envelope)
+    if kind.free_form:
+        return _parse_generic(envelope, kind)
+    claims: ClaimsT | None = None
     fault: TokenError | None = None
     try:
-        claims = decode(payload, kind)
+        claims = decode(envelope.payload, kind)
     except TokenError as error:
         fault = error
     else:
-        trio = cast("UserClaims", claims).nats
-        if trio.type == kind.kind and trio.version == 2:
+        # The plain case. A member beside the known ones may be version 1's `type`, so that is looked at below.
+        body = cast("UserClaims", claims).nats
+        if body.type == kind.kind and body.version == 2 and claims.unknown is msgspec.UNSET:
             return UnverifiedToken(envelope, claims)
-    head = peek(payload)
-    if fault is not None and head.kind == kind.kind and head.version == 2:
-        raise fault
-    raise _unreadable(payload, kind)
+    head = peek(envelope.payload)
+    if head.kind != kind.kind:
+        raise TokenError(f"expected {kind.kind} claims, got {ascii(head.kind[:40]) if head.kind else 'none'}")
+    version = _version(head)
+    if version == 1 and kind.kind in _MIGRATED:
+        return UnverifiedToken(envelope, migrate(envelope.payload, kind.kind, kind), 1)
+    if fault is not None or claims is None:
+        raise fault or TokenError("no claims")
+    return UnverifiedToken(envelope, claims, version)
 
 
-def _unreadable(payload: bytes, kind: type[Claims] | None) -> TokenError:
-    """Return the error for claims of a kind or version that is not read here."""
-    head = peek(payload)
-    if kind is not None and head.kind != kind.kind:
-        return TokenError(f"expected {kind.kind} claims, got {ascii(head.kind[:40]) if head.kind else 'none'}")
-    if head.kind not in _KINDS:
-        return TokenError(f"claims of kind {head.kind[:40]!a} are not read here")
-    return TokenError(f"claims of version 2 are read, got version {head.version}")
+_MIGRATED = ("operator", "account", "user", "activation")
+
+
+def _version(head: Head) -> int:
+    """Return how a token of this head is signed, refusing versions that nobody knows."""
+    if head.version > 2:
+        raise TokenError(f"claims of version 1 and 2 are read, got version {head.version}")
+    if head.kind in _MIGRATED and head.version < 1:
+        raise TokenError(f"claims of version 1 and 2 are read, got version {head.version}")
+    return 2 if head.version == 2 else 1
+
+
+def _parse_any(envelope: Envelope) -> UnverifiedToken[Claims]:
+    head = peek(envelope.payload)
+    if head.kind in _GONE:
+        raise TokenError(f"claims of kind {head.kind} are read no more, but as generic claims")
+    kind = _KINDS.get(head.kind)
+    if kind is None:
+        return cast("UnverifiedToken[Claims]", _parse_generic(envelope, GenericClaims))
+    return parse(envelope.text, kind)
+
+
+def _parse_generic(envelope: Envelope, kind: type[ClaimsT]) -> UnverifiedToken[ClaimsT]:
+    """Read free data. The header tells the version, as generic data has no place of its own for it."""
+    claims = decode(envelope.payload, kind)
+    if not envelope.version_1_header:
+        return UnverifiedToken(envelope, claims)
+    # Version 1 kept `type` and `tags` beside the data; they belong to it.
+    generic = cast("GenericClaims", claims)
+    unknown = claims.unknown if isinstance(claims.unknown, Unknown) else Unknown({})
+    data = dict(generic.nats)
+    for name in ("type", "tags"):
+        value = msgspec.json.decode(unknown.members.get(name, b"null"))
+        if value:
+            data[name] = value
+    rest = {name: raw for name, raw in unknown.members.items() if name not in ("type", "tags")}
+    moved = msgspec.structs.replace(generic, nats=data, unknown=Unknown(rest) if rest else msgspec.UNSET)
+    return UnverifiedToken(envelope, cast("ClaimsT", moved), 1)
 
 
 @overload

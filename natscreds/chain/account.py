@@ -351,8 +351,12 @@ class Account:
         second: int,
         exp: int,
         row: Mapping[str, str] | None = None,
+        check: bool = True,
     ) -> User:
-        """Fill *template* in for one user and sign: the plain path that `create_user` and `issue_users` share."""
+        """Fill *template* in for one user and sign: the plain path that `create_user` and `issue_users` share.
+
+        Whatever is put in is one token, so all users of a template have the same problems: *check* the first.
+        """
         body = template.fill(name_of(name), public, row)
         if mint.issuer_account:
             body = msgspec.structs.replace(body, issuer_account=mint.issuer_account)
@@ -362,7 +366,7 @@ class Account:
             guard.check(claims)
             mint.check_expiry(exp)
         private_inbox = template.private_inbox or mint.private_inbox
-        jwt = tokens.sign(claims, mint.signer, issued_at=second)
+        jwt = tokens.sign(claims, mint.signer, issued_at=second, check=check)
         return User(jwt, name=name, public=public, key=pair, private_inbox=private_inbox)
 
     def reissue(

@@ -11,7 +11,7 @@ from natscreds.chain.account import Account
 from natscreds.chain.moments import Moment, clock
 from natscreds.chain.operator import Operator
 from natscreds.chain.user import User
-from natscreds.claims import AccountClaims, OperatorClaims, UserClaims, UserPermissionLimits, seconds
+from natscreds.claims import BEYOND_REFERENCE, AccountClaims, OperatorClaims, UserClaims, UserPermissionLimits, seconds
 from natscreds.errors import (
     ExpiredError,
     InvalidClaimsError,
@@ -112,6 +112,8 @@ def verify_chain(
 
 def _check_time(claims: UserClaims | AccountClaims, moment: int, what: str, *, inclusive: bool) -> None:
     """Raise if *moment* lies outside; a server still lets a user in during the second `exp`, but not an account."""
+    if claims.exp < 0:
+        raise ExpiredError(f"{what} {claims.sub} expires before 1970")
     if claims.exp and (moment > claims.exp or (moment == claims.exp and not inclusive)):
         raise ExpiredError(f"{what} {claims.sub} expired at {claims.exp}, asked about {moment}")
     if claims.nbf > moment:
@@ -119,7 +121,10 @@ def _check_time(claims: UserClaims | AccountClaims, moment: int, what: str, *, i
 
 
 def _check_errors(claims: UserClaims | AccountClaims) -> None:
-    problems = tuple(problem for problem in claims.check() if problem.severity == "error")
+    """Raise for what servers refuse the whole token for: the reference's errors, not what only goes wrong later."""
+    problems = tuple(
+        problem for problem in claims.check() if problem.severity == "error" and problem.code not in BEYOND_REFERENCE
+    )
     if problems:
         raise InvalidClaimsError.of(problems)
 

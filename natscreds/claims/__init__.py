@@ -14,16 +14,30 @@ from natscreds.claims._claims import Claims, Standard, standard
 from natscreds.claims._json import MAX_DEPTH, decode, encode
 from natscreds.claims._model import Model, Unknown
 from natscreds.claims._readback import read_back
+from natscreds.claims._rules import BEYOND_REFERENCE
 from natscreds.claims._time import LATEST, seconds
-from natscreds.claims.account import (
+from natscreds.claims._v1 import migrate
+from natscreds.claims.account import AccountClaims
+from natscreds.claims.account_body import (
     AccountBody,
-    AccountClaims,
     AccountLimits,
     ExternalAuthorization,
     JetStreamLimits,
     MsgTrace,
 )
+from natscreds.claims.activation import ActivationBody, ActivationClaims
+from natscreds.claims.authorization import (
+    AuthorizationRequestBody,
+    AuthorizationRequestClaims,
+    AuthorizationResponseBody,
+    AuthorizationResponseClaims,
+    ClientInformation,
+    ClientTls,
+    ConnectOptions,
+    ServerId,
+)
 from natscreds.claims.exchange import Export, Import, ServiceLatency, WeightedMapping
+from natscreds.claims.generic import GenericClaims
 from natscreds.claims.operator import OperatorBody, OperatorClaims
 from natscreds.claims.permissions import (
     Permission,
@@ -37,14 +51,25 @@ from natscreds.claims.permissions import (
 from natscreds.claims.user import UserBody, UserClaims
 
 __all__ = [
+    "BEYOND_REFERENCE",
     "LATEST",
     "MAX_DEPTH",
     "AccountBody",
     "AccountClaims",
     "AccountLimits",
+    "ActivationBody",
+    "ActivationClaims",
+    "AuthorizationRequestBody",
+    "AuthorizationRequestClaims",
+    "AuthorizationResponseBody",
+    "AuthorizationResponseClaims",
     "Claims",
+    "ClientInformation",
+    "ClientTls",
+    "ConnectOptions",
     "Export",
     "ExternalAuthorization",
+    "GenericClaims",
     "Import",
     "JetStreamLimits",
     "Model",
@@ -55,6 +80,7 @@ __all__ = [
     "Permissions",
     "ResponsePermission",
     "Scope",
+    "ServerId",
     "ServiceLatency",
     "Standard",
     "Template",
@@ -66,6 +92,7 @@ __all__ = [
     "WeightedMapping",
     "decode",
     "encode",
+    "migrate",
     "read_back",
     "seconds",
     "standard",

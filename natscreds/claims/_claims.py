@@ -1,6 +1,6 @@
 """The members that every claim has, and how claims are edited."""
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 
@@ -8,6 +8,9 @@ from natscreds.claims._edit import changed
 from natscreds.claims._model import Int64, Model
 from natscreds.errors import Problem
 from natscreds.nkeys import KeyType
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["Claims", "Standard", "standard"]
 
@@ -78,8 +81,12 @@ class Claims(Model, frozen=True, kw_only=True, omit_defaults=True):
         """What is special to this kind: the member `nats`."""
         raise NotImplementedError  # each kind has its own
 
-    def check(self) -> list[Problem]:
-        """Return what is wrong or doubtful, in the order of the members; empty is good."""
+    def check(self, now: "int | datetime | None" = None) -> list[Problem]:
+        """Return what is wrong or doubtful, by the reference's rules and by what servers punish; empty is good.
+
+        Args:
+            now: The moment asked about; `None` asks about no time at all.
+        """
         raise NotImplementedError  # each kind has its own
 
     def prepared(self) -> Self:

@@ -18,7 +18,7 @@ import msgspec
 from natscreds.claims._model import HIDDEN, Model, Unknown
 from natscreds.errors import InvalidClaimsError, TokenError
 
-__all__ = ["MAX_DEPTH", "decode", "encode", "escape", "reread"]
+__all__ = ["MAX_DEPTH", "check_document", "decode", "encode", "escape", "fold", "reread"]
 
 MAX_DEPTH = 64
 """Objects and lists inside one another, at most."""
@@ -100,7 +100,11 @@ def _lift(tree: object) -> object:
     lifted = {name: _lift(item) for name, item in cast("dict[str, object]", tree).items() if name != HIDDEN}
     if HIDDEN in tree:
         hidden = cast("dict[str, object]", tree[HIDDEN])
-        if not isinstance(hidden, dict) or not hidden or not all(isinstance(raw, msgspec.Raw) for raw in hidden.values()):
+        if (
+            not isinstance(hidden, dict)
+            or not hidden
+            or not all(isinstance(raw, msgspec.Raw) for raw in hidden.values())
+        ):
             raise TypeError(f"{HIDDEN!r} is no key for a map")
         lifted.update(hidden)
     return lifted
@@ -113,6 +117,8 @@ def decode(payload: bytes, model: type[ModelT]) -> ModelT:
         TokenError: Not JSON, a member of another type than the model's, a repeated member, a member that a server would
             read as another, or nesting deeper than `MAX_DEPTH`.
     """
+    if model.free_form:
+        _check_depth(payload)
     try:
         value = cast("ModelT", _decoder(model).decode(payload))
         if escape(_encoder.encode(value)) == payload:
@@ -124,21 +130,15 @@ def decode(payload: bytes, model: type[ModelT]) -> ModelT:
 
 def reread(payload: bytes, model: type[ModelT]) -> ModelT:
     """Read *payload* as `decode` does, the slow and careful way; see there."""
-    _check_document(payload)
+    check_document(payload)
     return cast("ModelT", _read_model(model)(payload, "$"))
 
 
-def _check_document(payload: bytes) -> None:
+def check_document(payload: bytes) -> None:
     """Refuse what is no JSON, too deep, ambiguous, or not text, wherever in the document it stands."""
     fault = ""
     try:
-        # Depth first: the brackets outside of strings, counted without recursion.
-        depth = 0
-        if payload.count(b"{") + payload.count(b"[") > MAX_DEPTH:
-            for bracket in _brackets(payload):
-                depth += 1 if bracket in b"{[" else -1
-                if depth > MAX_DEPTH:
-                    raise TokenError(f"objects and lists lie at most {MAX_DEPTH} deep")
+        _check_depth(payload)
         json.loads(payload.decode("utf-8"), object_pairs_hook=_refuse_repeated)
         msgspec.json.decode(payload)  # stricter on numbers and on surrogates
     except TokenError:
@@ -151,6 +151,17 @@ def _check_document(payload: bytes) -> None:
         fault = f"objects and lists lie at most {MAX_DEPTH} deep"
     if fault:
         raise TokenError(fault)
+
+
+def _check_depth(payload: bytes) -> None:
+    """Count the brackets outside of strings, without recursion, as parsers would run out of it."""
+    if payload.count(b"{") + payload.count(b"[") <= MAX_DEPTH:
+        return
+    depth = 0
+    for bracket in _brackets(payload):
+        depth += 1 if bracket in b"{[" else -1
+        if depth > MAX_DEPTH:
+            raise TokenError(f"objects and lists lie at most {MAX_DEPTH} deep")
 
 
 def _told(error: Exception) -> str:

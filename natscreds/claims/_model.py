@@ -7,7 +7,8 @@ import msgspec
 __all__ = ["HIDDEN", "Int64", "Model", "Uint8", "Uint64", "Unknown"]
 
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-Uint64 = Annotated[int, msgspec.Meta(ge=0)]  # msgspec has no bound above int64: reading and writing see to it
+# msgspec has no bound above int64; what reads and writes JSON refuses 2**64 and more.
+Uint64 = Annotated[int, msgspec.Meta(ge=0)]
 Uint8 = Annotated[int, msgspec.Meta(ge=0, le=255)]
 
 HIDDEN = "natscreds:unknown"
@@ -50,6 +51,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, repr_
     null_refused: ClassVar[frozenset[str]] = frozenset()
     # Names that mean something on a server although they are no attribute here.
     reserved: ClassVar[frozenset[str]] = frozenset()
+
+    # Holds data of any shape, so that its depth is bounded by a rule and not by the model.
+    free_form: ClassVar[bool] = False
 
     unknown: Unknown | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name=HIDDEN)
 

@@ -1,14 +1,20 @@
 """Operator claims: the root of trust that a server is configured with."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 from msgspec import field
 
 from natscreds.claims._claims import Claims
+from natscreds.claims._formats import is_server_version, server_url_fault, service_url_fault
 from natscreds.claims._model import Int64, Model
+from natscreds.claims._rules import Found
+from natscreds.claims._time import seconds
 from natscreds.errors import Problem
 from natscreds.nkeys import KeyType, parse_public
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["OperatorBody", "OperatorClaims"]
 
@@ -72,9 +78,27 @@ class OperatorClaims(Claims, frozen=True, kw_only=True, omit_defaults=True):
         """Return the claims without that signing key; servers stop trusting it after a restart."""
         return self.replace(signing_keys=[held for held in self.nats.signing_keys if held != key])
 
-    def check(self) -> list[Problem]:
-        """Return what is wrong or doubtful, in the order of the members; empty is good."""
-        return []
+    def check(self, now: "int | datetime | None" = None) -> list[Problem]:
+        """Return what is wrong or doubtful, by the reference's rules and by what servers punish; empty is good.
+
+        Args:
+            now: The moment asked about; `None` asks about no time at all.
+        """
+        found = Found()
+        body = self.nats
+        found.time(self.exp, self.nbf, None if now is None else seconds(now, "now"))
+        if body.account_server_url and (fault := server_url_fault(body.account_server_url)):
+            found.error("$.nats.account_server_url", "account-server-url", fault)
+        for at, url in enumerate(body.operator_service_urls):
+            if url and (fault := service_url_fault(url)):
+                found.error(f"$.nats.operator_service_urls[{at}]", "service-url", fault)
+        for at, key in enumerate(body.signing_keys):
+            found.key(f"$.nats.signing_keys[{at}]", "signing-key", key, KeyType.OPERATOR)
+        if body.system_account:
+            found.key("$.nats.system_account", "system-account", body.system_account, KeyType.ACCOUNT)
+        if body.assert_server_version and not is_server_version(body.assert_server_version):
+            found.error("$.nats.assert_server_version", "server-version", "a version is major.minor.update, in digits")
+        return found
 
     def prepared(self) -> "OperatorClaims":
         """Return the claims in the form that is signed."""

@@ -56,6 +56,11 @@ class Permissions(Model, frozen=True, kw_only=True, omit_defaults=True):
     sub: Permission = field(default_factory=Permission)
     resp: ResponsePermission | None = None
 
+    @property
+    def said_nothing(self) -> bool:
+        """No list has an entry, and there is no leave to answer."""
+        return self.resp is None and self.pub.empty and self.sub.empty
+
 
 class TimeRange(Model, frozen=True, kw_only=True, omit_defaults=True):
     """A part of the day during which a user may be connected.

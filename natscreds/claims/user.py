@@ -1,50 +1,31 @@
 """User claims: who connects, and what it may do."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 import msgspec
 from msgspec import field
 
 from natscreds.claims._claims import Claims
 from natscreds.claims._model import Int64
-from natscreds.claims.permissions import UserPermissionLimits, empty_lists, without_empty_lists
+from natscreds.claims._rules_user import check_user
+from natscreds.claims._time import seconds
+from natscreds.claims.permissions import UserPermissionLimits, without_empty_lists
+from natscreds.claims.templates import Facts
 from natscreds.errors import Problem
 from natscreds.nkeys import KeyType
 
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from natscreds.claims.account import AccountClaims
+
 __all__ = ["UserBody", "UserClaims"]
 
-_ENDS_IN_STAR = "nats-server 2.15 also admits a subscription ending in > here"
-_SHARED_INBOX = "every user of the account can read every reply: use a private inbox"
 
+class HasAccountClaims(Protocol):
+    """An account with its keys, as `natscreds.Account` is."""
 
-def _warning(path: str, code: str, message: str) -> Problem:
-    return Problem(path=path, severity="warning", code=code, message=message)
-
-
-_NO_EXPIRY = _warning("$.exp", "no-expiry", "the token is valid for ever")
-_UNRESTRICTED = _warning(
-    "$.nats", "user-unrestricted", "without permissions the account's defaults hold, and without those all is allowed"
-)
-_DENY_ONLY = _warning(
-    "$.nats", "deny-only", "deny lists are no wall: a wildcard publish, a mapping or a consumer goes round them"
-)
-_BEARER_FOR_EVER = Problem(
-    path="$.nats.bearer_token",
-    severity="error",
-    code="bearer-without-expiry",
-    message="a bearer token admits whoever has seen it: it needs an expiry",
-)
-
-
-def _openness(claims: "UserClaims") -> list[Problem]:
-    """Return a warning for a user who may do what nobody said."""
-    body = claims.nats
-    if body.resp is not None or body.pub.allow or body.sub.allow or claims.looks_scoped:
-        return []
-    if not (body.pub.deny or body.sub.deny):
-        return [_UNRESTRICTED]
-    closed = ">" in (body.pub.deny or ()) and ">" in (body.sub.deny or ())
-    return [] if closed else [_DENY_ONLY]
+    claims: "AccountClaims"
 
 
 class UserBody(UserPermissionLimits, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,29 +67,35 @@ class UserClaims(Claims, frozen=True, kw_only=True, omit_defaults=True):
         """The account this user belongs to: `issuer_account`, or else the issuer."""
         return self.nats.issuer_account or self.iss
 
+    def facts(self, account: "AccountClaims") -> Facts:
+        """Return what a role's template is filled in from for this user of *account*."""
+        return Facts(
+            name=self.name,
+            user=self.sub,
+            tags=self.nats.tags,
+            account_name=account.name,
+            account=self.nats.issuer_account,
+            account_tags=account.nats.tags,
+        )
+
     @property
     def looks_scoped(self) -> bool:
         """All limits are the wire's zeros, as a role's users have them; only the account tells for sure."""
         body = self.nats
         return not (body.subs or body.data or body.payload) and bool(body.issuer_account)
 
-    def check(self) -> list[Problem]:
-        """Return what is wrong or doubtful, in the order of the members; empty is good."""
-        body = self.nats
-        problems: list[Problem] = []
-        if not self.exp:
-            problems.append(_NO_EXPIRY)
-        problems += empty_lists(body, "$.nats")
-        problems += _openness(self)
-        for at, entry in enumerate(body.sub.allow or ()):
-            subject = entry.split(" ")[0]
-            if subject == "*" or subject.endswith(".*"):
-                problems.append(_warning(f"$.nats.sub.allow[{at}]", "allow-ends-in-star", _ENDS_IN_STAR))
-            if subject == "_INBOX.>":
-                problems.append(_warning(f"$.nats.sub.allow[{at}]", "shared-inbox", _SHARED_INBOX))
-        if body.bearer_token and not self.exp:
-            problems.append(_BEARER_FOR_EVER)
-        return problems
+    def check(
+        self, now: "int | datetime | None" = None, *, account: "AccountClaims | HasAccountClaims | None" = None
+    ) -> list[Problem]:
+        """Return what is wrong or doubtful, by the reference's rules and by what servers punish; empty is good.
+
+        Args:
+            now: The moment asked about; `None` asks about no time at all.
+            account: The account's claims, or a chain object that has them: then roles and tags are looked at as well.
+        """
+        held: object = account
+        claims = cast("AccountClaims | None", getattr(held, "claims", held))
+        return check_user(self, claims, None if now is None else seconds(now, "now"))
 
     def prepared(self) -> "UserClaims":
         """Return the claims in the form that is signed."""

@@ -131,7 +131,7 @@ def decode(payload: bytes, model: type[ModelT]) -> ModelT:
 def reread(payload: bytes, model: type[ModelT]) -> ModelT:
     """Read *payload* as `decode` does, the slow and careful way; see there."""
     check_document(payload)
-    return cast("ModelT", _read_model(model)(payload, "$"))
+    return cast("ModelT", _read_model(model)(payload.strip(), "$"))
 
 
 def check_document(payload: bytes) -> None:

@@ -96,13 +96,13 @@ class Users(Iterator[User]):
         issued_at: Moment | None,
         signer: Signer | str | bytes | None,
         on_progress: Progress | None,
-        entropy: Entropy,
+        entropy: Entropy | None,
     ) -> None:
         self._account = account
         self._names = names
         self._template = template
         self._mint = account.mint(role=template.role, signer=signer)
-        self._entropy = entropy
+        self._entropy = entropy or urandom
         self._on_progress = on_progress
         self._skipped: frozenset[str] = frozenset()
         self._total = len(names) if isinstance(names, Collection) else None
@@ -213,7 +213,7 @@ def issue_users(
     signer: Signer | str | bytes | None = None,
     issued_at: Moment | None = None,
     on_progress: Progress | None = None,
-    entropy: Entropy = urandom,
+    entropy: Entropy | None = urandom,
 ) -> Users:
     """Make a user for each name: an iterator with a length, in the order of the names.
 
@@ -225,7 +225,7 @@ def issue_users(
         signer: A key of the account to sign with, instead of the usual choice.
         issued_at: `iat` of all users, above what the account revokes for everybody. `None` is the clock, read now.
         on_progress: Called with (done, total), at most ten times a second and at the end.
-        entropy: What gives the 32 bytes of each seed.
+        entropy: What gives the 32 bytes of each seed; `None` is the system.
 
     Raises:
         TypeError: *names* is a bare text or a single row.

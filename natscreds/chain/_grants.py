@@ -65,12 +65,13 @@ def tags_of(tags: Iterable[str] | Mapping[str, str] | None) -> tuple[str, ...]:
         return ()
     if isinstance(tags, Mapping):
         pairs = cast("Mapping[str, str]", tags)
-        for key in pairs:
+        for key in several(pairs, "tags"):
             if not key or ":" in key:
                 raise refuse("$.nats.tags", "tag-key", f"a tag's key has no colon and is not empty, got {key!a}")
+        for value in several(pairs.values(), "tags"):
+            if not value:
+                raise refuse("$.nats.tags", "tag-empty", "a tag's value is not empty")
         entries = tuple(f"{key}:{value}" for key, value in pairs.items())
-        if any(entry.endswith(":") for entry in entries):
-            raise refuse("$.nats.tags", "tag-empty", "a tag's value is not empty")
     else:
         entries = several(tags, "tags")
     for entry in entries:
@@ -198,8 +199,8 @@ def limits_of(
     times: Iterable[TimeRange | tuple[str, str]] | None,
     times_location: str | None,
     connection_types: Iterable[str] | None,
-    bearer: bool,
-    proxy_required: bool,
+    bearer: bool | None,
+    proxy_required: bool | None,
 ) -> dict[str, Any]:
     """Return the members of `UserPermissionLimits` that the keywords mean.
 
@@ -230,8 +231,8 @@ def limits_of(
         "subs": _limit(max_subscriptions, "max_subscriptions", least=1),
         "data": _limit(max_data, "max_data", least=1 if role else 0),
         "payload": _limit(max_payload, "max_payload", least=1 if role else 0),
-        "bearer_token": flag(bearer, "bearer"),
-        "proxy_required": flag(proxy_required, "proxy_required"),
+        "bearer_token": bearer is not None and flag(bearer, "bearer"),
+        "proxy_required": proxy_required is not None and flag(proxy_required, "proxy_required"),
         "allowed_connection_types": _connection_types(connection_types),
     }
     return found

@@ -1,6 +1,7 @@
 """Which keys are held, and who signs."""
 
 from collections.abc import Iterable
+from os import urandom
 from typing import cast
 
 from natscreds.errors import UntrustedIssuerError, WrongKeyTypeError
@@ -56,7 +57,7 @@ def held_keys(
     return own, tuple(others)
 
 
-def subject_key(key: KeyPair | str | None, kind: KeyType, entropy: Entropy) -> tuple[PublicKey, KeyPair | None]:
+def subject_key(key: KeyPair | str | None, kind: KeyType, entropy: Entropy | None) -> tuple[PublicKey, KeyPair | None]:
     """Return public key and pair of the one a token is about: *key*, a pair or a public nkey, or a new pair.
 
     Raises:
@@ -64,7 +65,7 @@ def subject_key(key: KeyPair | str | None, kind: KeyType, entropy: Entropy) -> t
         WrongKeyTypeError: A key of another type.
     """
     if key is None:
-        key = KeyPair.generate(kind, entropy=entropy)
+        key = KeyPair.generate(kind, entropy=entropy or urandom)
     if not isinstance(key, KeyPair):
         return parse_public(key, kind), None
     if key.key_type is not kind:

@@ -266,13 +266,13 @@ class Vouching:
         times: Iterable[TimeRange | tuple[str, str]] | None = None,
         times_location: str | None = None,
         connection_types: Iterable[str] | None = None,
-        bearer: bool = False,
-        proxy_required: bool = False,
+        bearer: bool | None = False,
+        proxy_required: bool | None = False,
         description: str = "",
         key: KeyPair | str | None = None,
         signer: SignerOrSeed | None = None,
         issued_at: Moment | None = None,
-        entropy: Entropy = urandom,
+        entropy: Entropy | None = urandom,
     ) -> Account:
         """Return the account with one more role: a signing key, and what all users signed by it may do.
 
@@ -288,7 +288,7 @@ class Vouching:
             key: The role's signing key, a pair or a public nkey, instead of a new one.
             signer: A key of this operator to sign with, instead of the first signing key held.
             issued_at: When the account is signed, as for `reissue`.
-            entropy: What gives 32 bytes for the new key.
+            entropy: What gives 32 bytes for the new key; `None` is the system.
 
         Raises:
             TypeError: A bare text where several are meant, or a value of another type.

@@ -283,14 +283,14 @@ class Account:
         expires_in: timedelta | None = None,
         expires_at: Moment | None = None,
         not_before: Moment | None = None,
-        bearer: bool = False,
-        proxy_required: bool = False,
+        bearer: bool | None = False,
+        proxy_required: bool | None = False,
         role: str | None = None,
         dotted_names: bool = False,
         key: KeyPair | str | None = None,
         signer: SignerOrSeed | None = None,
         issued_at: Moment | None = None,
-        entropy: Entropy = urandom,
+        entropy: Entropy | None = urandom,
     ) -> User:
         """Make one user. The keywords up to *dotted_names* are those of `UserTemplate`, and are told there.
 
@@ -301,7 +301,7 @@ class Account:
                 plain signing key held; else the identity.
             issued_at: At most 60 seconds ahead of the clock, and above what the account revokes. `None`: the clock,
                 moved on where a revocation asks for it.
-            entropy: What gives the seed's 32 bytes.
+            entropy: What gives the seed's 32 bytes; `None` is the system.
 
         Raises:
             TypeError: A bare text where several are meant, or a value of another type.

@@ -1,69 +1,22 @@
 """The friendly keywords of `create_user`, `UserTemplate` and `add_role`: every row and column of their table."""
 
-import inspect
-import json
-from base64 import urlsafe_b64decode
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from keyword_ways import ACCOUNT, OPERATOR, SEED, WAYS, T, Way, entropy, payload, refused
 
-from natscreds import Account, KeyPair, KeyType, Operator, User, UserTemplate, issue_users
-from natscreds.claims import Permission, ResponsePermission, Template, TimeRange, UserPermissionLimits
+from natscreds import Account, KeyPair, KeyType, User, UserTemplate, issue_users
+from natscreds.claims import Permission, ResponsePermission
 from natscreds.errors import InvalidClaimsError, MissingKeyError
 
-T = 1_700_000_000
-SEED = bytes(range(32))
 NOTHING = Permission(deny=(">",))
 NOT_SAID = Permission()
-
-OPERATOR = Operator.create("acme")
-ACCOUNT = OPERATOR.create_account("orders")
-
-
-def entropy(size: int) -> bytes:
-    return SEED[:size]
-
-
-def payload(jwt: str) -> dict[str, Any]:
-    chunk = jwt.split(".")[1]
-    return cast("dict[str, Any]", json.loads(urlsafe_b64decode(chunk + "=" * (-len(chunk) % 4))))
 
 
 def codes(item: User | Account) -> set[str]:
     return {problem.code for problem in item.problems}
-
-
-class Way:
-    """One of the three places that take the keywords; calling it gives what they mean."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    @property
-    def is_role(self) -> bool:
-        return self.name == "add_role"
-
-    def user(self, **keywords: Any) -> User:  # noqa: ANN401  # keywords of several types
-        if self.name == "create_user":
-            return ACCOUNT.create_user("d-1", issued_at=T, **keywords)
-        return next(issue_users(ACCOUNT, ["d-1"], UserTemplate(**keywords), issued_at=T))
-
-    def __call__(self, **keywords: Any) -> UserPermissionLimits:  # noqa: ANN401  # keywords of several types
-        if self.is_role:
-            return OPERATOR.add_role(ACCOUNT, "r", **keywords).roles["r"].template
-        return self.user(**keywords).claims.nats
-
-    def wire(self, **keywords: Any) -> dict[str, Any]:  # noqa: ANN401  # keywords of several types
-        """Return the JSON object that holds the permissions."""
-        if self.is_role:
-            scopes = payload(OPERATOR.add_role(ACCOUNT, "r", **keywords).jwt)["nats"]["signing_keys"]
-            return cast("dict[str, Any]", next(key for key in scopes if isinstance(key, dict))["template"])
-        return cast("dict[str, Any]", payload(self.user(**keywords).jwt)["nats"])
-
-
-WAYS = [Way("create_user"), Way("UserTemplate"), Way("add_role")]
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: way.name)
@@ -74,13 +27,6 @@ def way(request: pytest.FixtureRequest) -> Way:
 @pytest.fixture(params=WAYS[:2], ids=lambda way: way.name)
 def user_way(request: pytest.FixtureRequest) -> Way:
     return cast("Way", request.param)
-
-
-def refused(call: Callable[..., object], code: str, **keywords: Any) -> None:  # noqa: ANN401  # keywords of several types
-    """Assert that the keywords are refused, for the reason that has this code and no other."""
-    with pytest.raises(InvalidClaimsError) as caught:
-        call(**keywords)
-    assert [problem.code for problem in caught.value.problems] == [code]
 
 
 # --- publish, subscribe
@@ -186,7 +132,7 @@ def test_a_rule_is_a_list(way: Way, keyword: str, value: object) -> None:
 
 @pytest.mark.parametrize("value", [0, -1, "team:blue", b"team:blue", [1], {"team": 1}], ids=repr)
 def test_tags_are_texts_or_a_mapping(user_way: Way, value: object) -> None:
-    with pytest.raises(TypeError, match="tags"):
+    with pytest.raises(TypeError):
         user_way.user(tags=value)
 
 
@@ -551,246 +497,3 @@ def test_entropy_of_none_is_the_systems() -> None:
     assert roles[0] != roles[1]
     users = list(issue_users(ACCOUNT, ["a", "b"], UserTemplate(), entropy=make))
     assert users[0].public != users[1].public
-
-
-# --- entries that servers drop or read otherwise
-
-DROPPED = {
-    "empty": "",
-    "blank": " ",
-    "dot at the end": "a.",
-    "dot in front": ".a",
-    "empty token": "a..b",
-    "> not last": "a.>.b",
-    "tab": "a\tb",
-    "line end": "a\n",
-    "carriage return": "a\r",
-    "vertical tab": "a\vb",
-    "form feed": "a\fb",
-    "no-break space": "a\u00a0b",
-    "next line": "a\u0085b",
-    "em space": "a\u2003b",
-    "line separator": "a\u2028b",
-    "blank in front": " a",
-    "blank behind": "a ",
-    "two blanks": "a  q",
-    "three words": "a q r",
-    "dotless queue rule": "a q.",
-    "comma": "a,b",
-    "comma in a queue": "a q,r",
-    "lone surrogate": "a\ud800",
-}
-
-
-@pytest.mark.parametrize("keyword", ["publish", "subscribe", "deny_publish", "deny_subscribe"])
-@pytest.mark.parametrize("entry", DROPPED.values(), ids=DROPPED)
-def test_an_entry_that_servers_drop_or_reread_is_refused(way: Way, keyword: str, entry: str) -> None:
-    with pytest.raises(InvalidClaimsError) as caught:
-        way(**{keyword: ["fine", entry]})
-    assert caught.value.problems[0].code in {"entry-servers-drop", "entry-with-comma", "name-not-text"}
-
-
-@pytest.mark.parametrize("keyword", ["publish", "deny_publish"])
-def test_publishing_knows_no_queues(way: Way, keyword: str) -> None:
-    refused(way, "entry-with-blank", **{keyword: ["a q"]})
-
-
-@pytest.mark.parametrize("keyword", ["subscribe", "deny_subscribe"])
-def test_subscribing_knows_queues(way: Way, keyword: str) -> None:
-    limits = way(subscribe=["a q"], deny_subscribe=["b.> v.*"])
-    assert limits.sub == Permission(allow=("a q",), deny=("b.> v.*",))
-
-
-def test_queues_beside_a_role_function_are_refused_because_servers_drop_them() -> None:
-    refused(WAYS[2], "queue-in-template-list", subscribe=["a q", "b.{{name()}}"])
-    refused(WAYS[2], "queue-in-template-list", subscribe=["b.{{name()}} q"])
-
-
-def test_blanks_inside_a_role_function_are_no_queue() -> None:
-    assert WAYS[2](publish=["d.{{ name() }}.>"]).pub.allow == ("d.{{ name() }}.>",)
-
-
-# --- sources, times, times_location, connection_types
-
-
-def test_networks_are_written_as_given(way: Way) -> None:
-    assert way(sources=["10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32"]).src == (
-        "10.0.0.0/8",
-        "2001:db8::/32",
-        "192.0.2.7/32",
-    )
-
-
-@pytest.mark.parametrize(
-    "network",
-    ["10.0.0.1", "10.0.0.0/33", "10.0.0.0/255.0.0.0", "10.0.0.0/-1", "10/8", "", "example.com/8", " 10.0.0.0/8"],
-)
-def test_what_is_no_network_is_refused(way: Way, network: str) -> None:
-    refused(way, "not-a-network", sources=[network])
-
-
-@pytest.mark.parametrize(
-    "item",
-    [("08:00:00", "17:30:00"), ["08:00:00", "17:30:00"], TimeRange(start="08:00:00", end="17:30:00")],
-    ids=["tuple", "list", "TimeRange"],
-)
-def test_times_are_pairs(way: Way, item: object) -> None:
-    limits = way(times=[item], times_location="Europe/Berlin")
-    assert limits.times == (TimeRange(start="08:00:00", end="17:30:00"),)
-    assert limits.times_location == "Europe/Berlin"
-
-
-@pytest.mark.parametrize("moment", ["", "8", "08:00", "24:00:00", "08:60:00", "08:00:60", "08:0:00", "٠٨:00:00"])
-def test_what_is_no_time_of_day_is_refused(way: Way, moment: str) -> None:
-    refused(way, "not-a-time-of-day", times=[("00:00:00", moment)])
-    refused(way, "not-a-time-of-day", times=[(moment, "12:00:00")])
-
-
-@pytest.mark.parametrize("item", ["08", ("08:00:00",), ("a", "b", "c"), (1, 2), None, {"start": "08:00:00"}], ids=repr)
-def test_times_of_other_shapes_are_refused(way: Way, item: object) -> None:
-    with pytest.raises(TypeError, match="times"):
-        way(times=[item])
-
-
-@pytest.mark.parametrize("location", ["", "Europe/Atlantis", "Local", "../etc", "/etc/passwd", "Europe"])
-def test_what_is_no_time_zone_is_refused(way: Way, location: str) -> None:
-    refused(way, "unknown-time-zone", times=[("08:00:00", "17:00:00")], times_location=location)
-
-
-def test_a_time_zone_goes_with_times(way: Way) -> None:
-    refused(way, "location-without-times", times_location="Europe/Berlin")
-
-
-@pytest.mark.parametrize("kind", ["STANDARD", "WEBSOCKET", "LEAFNODE", "LEAFNODE_WS", "MQTT", "MQTT_WS", "IN_PROCESS"])
-def test_connection_types_are_written_as_given(way: Way, kind: str) -> None:
-    assert way(connection_types=[kind]).allowed_connection_types == (kind,)
-
-
-@pytest.mark.parametrize("kind", ["standard", "TCP", "", "STANDARD "])
-def test_an_unknown_connection_type_is_refused(way: Way, kind: str) -> None:
-    refused(way, "unknown-connection-type", connection_types=["STANDARD", kind])
-
-
-# --- role= with anything of one's own
-
-OWN: dict[str, Any] = {
-    "publish": ["a"],
-    "publish nothing": [],
-    "subscribe": ["a"],
-    "deny_publish": ["a"],
-    "deny_publish nothing": [],
-    "deny_subscribe": ["a"],
-    "private_inbox": True,
-    "allow_responses": 1,
-    "allow_responses none": 0,
-    "response_ttl": timedelta(seconds=1),
-    "max_subscriptions": 1,
-    "max_payload": 1,
-    "max_payload none": 0,
-    "max_payload unlimited": -1,
-    "max_data": 1,
-    "sources": ["10.0.0.0/8"],
-    "times": [("08:00:00", "17:00:00")],
-    "times_location": "Europe/Berlin",
-    "connection_types": ["STANDARD"],
-    "bearer": True,
-    "proxy_required": True,
-}
-
-
-@pytest.mark.parametrize("own", OWN)
-def test_a_role_says_it_all(user_way: Way, own: str) -> None:
-    refused(
-        user_way.user, "role-and-permissions", role="r", expires_in=timedelta(hours=1), **{own.split()[0]: OWN[own]}
-    )
-
-
-def test_every_keyword_of_a_role_is_among_those_that_users_of_one_may_not_give() -> None:
-    told = set(inspect.signature(Operator.add_role).parameters)
-    shared = told - {"self", "account", "name", "description", "key", "signer", "issued_at", "entropy"}
-    assert shared == {own.split()[0] for own in OWN}
-
-
-# --- the three signatures, and that they mean the same
-
-WHO_AND_WHEN = {"tags", "expires_in", "expires_at", "not_before", "role", "dotted_names"}
-ONE_USER = {"self", "name", "key", "signer", "issued_at", "entropy"}
-
-
-def parameters(call: Callable[..., object]) -> dict[str, inspect.Parameter]:
-    return dict(inspect.signature(call).parameters)
-
-
-def test_create_user_takes_the_keywords_of_a_template_and_what_is_of_one_user_only() -> None:
-    one, many = parameters(Account.create_user), parameters(UserTemplate.__init__)
-    assert set(one) - set(many) == ONE_USER - {"self"}
-    assert set(many) - set(one) == {"fields"}
-
-
-def test_add_role_takes_the_keywords_of_a_template_that_are_permissions() -> None:
-    role, many = parameters(Operator.add_role), parameters(UserTemplate.__init__)
-    assert set(many) - set(role) == WHO_AND_WHEN | {"fields"}
-    assert set(role) - set(many) == {"account", "name", "description", "key", "signer", "issued_at", "entropy"}
-
-
-@pytest.mark.parametrize("call", [Account.create_user, Operator.add_role], ids=lambda call: call.__name__)
-def test_shared_keywords_have_one_type_one_default_and_one_order(call: Callable[..., object]) -> None:
-    mine, many = parameters(call), parameters(UserTemplate.__init__)
-    shared = [name for name in mine if name in many and name != "self"]
-    assert shared == [name for name in many if name in mine and name != "self"]
-    assert [str(mine[name]) for name in shared] == [str(many[name]) for name in shared]
-    assert {mine[name].kind for name in shared} == {inspect.Parameter.KEYWORD_ONLY}
-
-
-SETS: dict[str, dict[str, Any]] = {
-    "nothing": {},
-    "publish": {"publish": ["a.>", "b"]},
-    "nothing to publish": {"publish": []},
-    "subscribe": {"subscribe": ["a.>", "b q"], "deny_subscribe": ["a.b"]},
-    "deny only": {"deny_publish": ["a"], "deny_subscribe": ["b"]},
-    "inbox": {"publish": ["a"], "private_inbox": True},
-    "responses": {"subscribe": ["svc"], "allow_responses": 2, "response_ttl": timedelta(seconds=3)},
-    "limits": {"max_subscriptions": 5, "max_payload": 512, "max_data": 4096},
-    "places": {"sources": ["10.0.0.0/8"], "connection_types": ["STANDARD", "MQTT"], "proxy_required": True},
-    "times": {"times": [("08:00:00", "17:00:00")], "times_location": "Europe/Berlin"},
-    "who and when": {
-        "publish": ["d.{name}.>", "u.{public}"],
-        "tags": {"site": "x"},
-        "expires_in": timedelta(seconds=90, microseconds=1),
-        "not_before": T + 5,
-        "bearer": True,
-    },
-    "dots": {"publish": ["d.{name}.>"], "dotted_names": True, "expires_at": T + 60},
-}
-
-
-@pytest.mark.parametrize("keywords", SETS.values(), ids=SETS)
-def test_a_template_applied_to_one_name_is_create_user_byte_for_byte(keywords: dict[str, Any]) -> None:
-    one = ACCOUNT.create_user("d-1", entropy=entropy, issued_at=T, **keywords)
-    many = next(issue_users(ACCOUNT, ["d-1"], UserTemplate(**keywords), entropy=entropy, issued_at=T))
-    assert (many.jwt, many.creds.text) == (one.jwt, one.creds.text)
-    assert (many.name, many.public, many.private_inbox) == (one.name, one.public, one.private_inbox)
-
-
-def test_a_template_with_a_role_applied_to_one_name_is_create_user_byte_for_byte() -> None:
-    account = OPERATOR.add_role(ACCOUNT, "r", publish=["d.{{name()}}.{{tag(site)}}"], private_inbox=True)
-    keywords: dict[str, Any] = {"role": "r", "tags": ["site:x"], "expires_at": T + 60}
-    one = account.create_user("d-1", entropy=entropy, issued_at=T, **keywords)
-    many = next(issue_users(account, ["d-1"], UserTemplate(**keywords), entropy=entropy, issued_at=T))
-    assert many.jwt == one.jwt
-    assert (many.private_inbox, one.private_inbox) == (True, True)
-
-
-@pytest.mark.parametrize("keywords", [SETS[name] for name in list(SETS)[:10]], ids=list(SETS)[:10])
-def test_a_role_grants_what_create_user_grants_for_the_same_keywords(keywords: dict[str, Any]) -> None:
-    public = KeyPair(KeyType.USER, SEED).public
-    user = ACCOUNT.create_user("d-1", entropy=entropy, **keywords).claims.nats
-    role = WAYS[2](**keywords)
-
-    def spelled(permission: Permission) -> Permission:
-        allow = permission.allow and tuple(entry.replace("{{subject()}}", public) for entry in permission.allow)
-        return Permission(allow=allow, deny=permission.deny)
-
-    for member in Template.__struct_fields__:
-        mine, theirs = getattr(role, member), getattr(user, member)
-        assert (spelled(mine) if isinstance(mine, Permission) else mine) == theirs, member

@@ -178,7 +178,9 @@ def _prepared(claims: Claims, *, check: bool) -> Claims:
         problems = tuple(problem for problem in claims.check() if problem.severity == "error") if check else ()
         if not problems:
             return claims.prepared()
-    except (AttributeError, TypeError):
+    except InvalidClaimsError:
+        raise
+    except (AttributeError, TypeError, ValueError):
         problems = ()  # a value of another type than rules and order are made for
     if problems:
         raise InvalidClaimsError.of(problems)

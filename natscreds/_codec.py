@@ -93,9 +93,9 @@ def b32decode(text: str) -> bytes:
     return (number >> spare).to_bytes(len(text) * 5 // 8)
 
 
-def b64encode(data: bytes) -> str:
-    """Return *data* as base64url without padding (RFC 4648)."""
-    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=").decode("ascii")
+def b64encode(data: bytes) -> bytes:
+    """Return *data* as base64url without padding (RFC 4648), in ASCII."""
+    return b2a_base64(data, newline=False).translate(_TO_URL).rstrip(b"=")
 
 
 def b64decode(text: str) -> bytes:

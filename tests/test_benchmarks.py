@@ -35,3 +35,13 @@ def test_the_issue_benchmark_writes_its_figures_as_json(tmp_path: Path) -> None:
         assert {name: len(rates) for name, rates in case["rates"].items()} == {"floor": 2, "natscreds": 2}
         assert case["users_per_second"]["natscreds"] > 0
         assert case["signing_input_bytes"] > 400
+
+
+def test_the_trust_benchmark_prints_its_question_and_its_figures(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCH.with_name("bench_trust.py")), "--rounds", "1", "--json", "figures.json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("What do reading, checking and signing cost")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert len(figures) == 4
+    assert all(figure > 0 for figure in figures.values())

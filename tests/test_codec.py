@@ -24,9 +24,12 @@ class Codec:
         self.name = name
         self.alphabet = alphabet
         self.group = group
-        self.encode: Callable[[bytes], str] = getattr(_codec, f"{name}encode")
         self.decode: Callable[[str], bytes] = getattr(_codec, f"{name}decode")
         self.oracle = oracle
+
+    def encode(self, data: bytes) -> str:
+        encoded: str | bytes = getattr(_codec, f"{self.name}encode")(data)
+        return encoded.decode("ascii") if isinstance(encoded, bytes) else encoded
 
     def text(self, data: bytes) -> str:
         return self.oracle(data).decode().rstrip("=")

@@ -52,13 +52,10 @@ def _decoder(model: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401  # any ty
 
 def escape(data: bytes) -> bytes:
     """Escape what the reference escapes in JSON text; these characters occur only inside strings."""
-    return (
-        data.replace(b"<", b"\\u003c")
-        .replace(b">", b"\\u003e")
-        .replace(b"&", b"\\u0026")
-        .replace(b"\xe2\x80\xa8", b"\\u2028")
-        .replace(b"\xe2\x80\xa9", b"\\u2029")
-    )
+    data = data.replace(b"<", b"\\u003c").replace(b">", b"\\u003e").replace(b"&", b"\\u0026")
+    if data.isascii():
+        return data
+    return data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
 
 
 def encode(value: msgspec.Struct) -> bytes:
@@ -299,7 +296,10 @@ def _read_leaf(kind: Any) -> _Reader:  # noqa: ANN401  # a type expression
     def read(raw: bytes, path: str) -> object:
         fault = ""
         try:
-            return decoder.decode(raw)
+            value = decoder.decode(raw)
+            if not isinstance(value, int) or value < 2**64:
+                return value
+            fault = "Expected a number of 64 bits"
         except msgspec.ValidationError as error:
             told = str(error)
             fault = told.split(" - at")[0] if told.startswith("Expected") else "Expected one of the known values"

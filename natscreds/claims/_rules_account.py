@@ -171,7 +171,7 @@ def _check_size(claims: "AccountClaims", found: Found) -> None:
     guess += sum(200 + len(import_.token) for import_ in body.imports)
     guess += sum(200 + 70 * len(export.revocations) + len(export.description) for export in body.exports)
     guess += sum(100 + 80 * len(to) for to in body.mappings.values())
-    if guess < MAX_TOKEN_SIZE // 2:
+    if guess * 4 // 3 < MAX_TOKEN_SIZE:
         return
     size = len(encode(claims)) * 4 // 3 + 200
     if size > MAX_TOKEN_SIZE:

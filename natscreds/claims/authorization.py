@@ -3,13 +3,13 @@
 A request carries what the client showed: passwords, tokens, signatures. Their values leave by attribute name only.
 """
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 from msgspec import field
 
 from natscreds.claims._claims import Claims
-from natscreds.claims._model import Int64, Model, Uint64
+from natscreds.claims._model import Int64, Model
 from natscreds.claims._rules import Found
 from natscreds.claims._time import seconds
 from natscreds.errors import Problem
@@ -28,6 +28,10 @@ __all__ = [
     "ConnectOptions",
     "ServerId",
 ]
+
+
+# All 64 bits are used; msgspec has no bound above int64, so reading refuses 2**64 itself.
+_ConnectionNumber = Annotated[int, msgspec.Meta(ge=0)]
 
 
 class ServerId(Model, frozen=True, kw_only=True, omit_defaults=True):
@@ -69,7 +73,7 @@ class ClientInformation(Model, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     host: str = ""
-    id: Uint64 = 0
+    id: _ConnectionNumber = 0
     user: str = ""
     name: str = ""
     tags: tuple[str, ...] = ()

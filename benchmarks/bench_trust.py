@@ -1,6 +1,6 @@
 """What do reading, checking and signing cost beside the cryptography that nobody can leave out?
 
-Questions: 1. parse + verify a user token; 2. `check()` of a typical account, and each activation token in it; 3. signing
+Questions: 1. parse + verify a user token; 2. `check()` of a typical account, and each activation in it; 3. signing
            an account with 10,000 revocations.
 Floors:    1. one libsodium verification of the same bytes; 2. none: microseconds; 3. encoding the account's JSON once
            with msgspec, one SHA-512/256 and one libsodium signature, bare.

@@ -194,7 +194,7 @@ def _refuse_migrated(claims: Claims) -> None:
         raise InvalidClaimsError.one(
             "$.nats.version",
             "version-1",
-            "read from a version 1 token, not all of which is kept: say check=False to sign",
+            "read from a version 1 token, not all of which is kept: sign claims.as_version_2()",
         )
 
 

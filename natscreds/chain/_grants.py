@@ -39,19 +39,19 @@ def several(value: Iterable[str], name: str) -> tuple[str, ...]:
     return entries
 
 
-def name_of(name: object, what: str = "a name") -> str:
+def name_of(name: object, what: str = "a name", path: str = "$.name") -> str:
     """Return *name*: text with something in it that has a UTF-8 form."""
     if not isinstance(name, str):
         raise TypeError(f"{what} is a str, got {type(name).__name__}")
     if not name:
-        raise refuse("$.name", "name-empty", f"{what} has at least one character")
+        raise refuse(path, "name-empty", f"{what} has at least one character")
     fault = False
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
         fault = True
     if fault:
-        raise refuse("$.name", "name-not-text", f"{what} has a UTF-8 form, this one holds a lone surrogate")
+        raise refuse(path, "name-not-text", f"{what} has a UTF-8 form, this one holds a lone surrogate")
     return name
 
 
@@ -75,7 +75,7 @@ def tags_of(tags: Iterable[str] | Mapping[str, str] | None) -> tuple[str, ...]:
     else:
         entries = several(tags, "tags")
     for entry in entries:
-        name_of(entry, "a tag")
+        name_of(entry, "a tag", "$.nats.tags")
         if entry != entry.strip() or entry != entry.lower():
             raise refuse("$.nats.tags", "tag-bent", f"tags are lower case without blanks around, got {entry!a}")
     return tuple(dict.fromkeys(entries))

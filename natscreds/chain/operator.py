@@ -194,6 +194,8 @@ class Operator(Vouching):
             raise InvalidClaimsError.one(
                 "$.iat", "lost-update", "these claims were made from another token of the operator: change the newest"
             )
+        if claims.nats.strict_signing_key_usage and not claims.nats.signing_keys:
+            raise InvalidClaimsError.one("$.nats.signing_keys", "no-signing-key", "a strict operator has a signing key")
         identity = self.key or next((signer for signer in self._signers if signer.public == self.public), None)
         if identity is None:
             raise MissingKeyError(f"the identity of operator {self.public} signs its token, and is not held here")

@@ -61,7 +61,8 @@ class Claims(Model, frozen=True, kw_only=True, omit_defaults=True):
 
         Args:
             changes: Standard members (`name=`, `exp=`, …) and members of `nats` by their own name
-                (`limits={"conn": 500}`, `tags=["a"]`). A mapping for an object changes that object's members and leaves
+                (`limits={"conn": 500}`, `tags=["a"]`); a user's `sub=` is the token's subject, and its permissions are
+                `nats={"sub": …}`. A mapping for an object changes that object's members and leaves
                 the others; lists, and maps such as `revocations`, are replaced whole.
 
         Raises:
@@ -88,6 +89,10 @@ class Claims(Model, frozen=True, kw_only=True, omit_defaults=True):
             now: The moment asked about; `None` asks about no time at all.
         """
         raise NotImplementedError  # each kind has its own
+
+    def as_version_2(self) -> Self:
+        """Return claims read from a version 1 token as those of version 2, knowing that not all of it was kept."""
+        return self.replace(version=2)
 
     def prepared(self) -> Self:
         """Return the claims in the form that is signed: kind and version filled in, lists in the reference's order."""

@@ -11,7 +11,7 @@ from natscreds.claims._formats import info_url_fault, is_network, is_time_of_day
 from natscreds.claims.permissions import Permission, Permissions, UserPermissionLimits
 from natscreds.claims.templates import has_calls
 from natscreds.errors import Problem, Severity
-from natscreds.nkeys import KeyType, is_public
+from natscreds.nkeys import KeyType, is_public, is_sound, raw_public
 
 __all__ = ["BEYOND_REFERENCE", "LONGEST_INFO", "Found", "check_info", "check_limits", "check_permissions"]
 
@@ -34,6 +34,7 @@ BEYOND_REFERENCE = frozenset(
         "entry-dropped",
         "expires-negative",
         "issuer-unknown",
+        "key-unsound",
         "limit-negative",
         "limit-zero",
         "no-expiry",
@@ -98,6 +99,8 @@ class Found(list[Problem]):
         """Note a text that is not a public key of that kind."""
         if not is_public(key, kind):
             self.error(path, code, f"a public {kind.name.lower()} key belongs here")
+        elif kind is not KeyType.CURVE and not is_sound(raw_public(key)[1]):
+            self.error(path, "key-unsound", "a public key is a point of the prime-order group, this one is not")
 
 
 def check_permissions(permissions: Permissions | UserPermissionLimits, path: str, found: Found) -> None:

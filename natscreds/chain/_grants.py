@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from natscreds import subjects
-from natscreds.claims import Permission, ResponsePermission, TimeRange
+from natscreds.claims import Permission, ResponsePermission, TimeRange, is_network, is_time_of_day, is_time_zone
 from natscreds.errors import InvalidClaimsError
 
 __all__ = ["CONNECTION_TYPES", "limits_of", "name_of", "placeholders", "several", "tags_of", "template_calls"]
@@ -296,16 +296,8 @@ def _networks(sources: Iterable[str] | None) -> tuple[str, ...] | None:
     networks = several(sources, "sources") if sources is not None else ()
     if not networks:
         return None
-    import ipaddress  # loaded by who limits networks
-
     for network in networks:
-        address, slash, length = network.partition("/")
-        fault = not (slash and length.isascii() and length.isdigit()) or "%" in address
-        try:
-            ipaddress.ip_network(network, strict=False)
-        except ValueError:
-            fault = True
-        if fault:
+        if not is_network(network):
             raise refuse("sources", "not-a-network", f"a network is address/length, got {network!a}")
     return networks
 
@@ -318,7 +310,7 @@ def _ranges(times: Iterable[TimeRange | tuple[str, str]] | None) -> tuple[TimeRa
     ranges = tuple(item if isinstance(item, TimeRange) else _range(item) for item in times)
     for item in ranges:
         for moment in (item.start, item.end):
-            if not _is_time_of_day(moment):
+            if not is_time_of_day(moment):
                 raise refuse("times", "not-a-time-of-day", f"a time of day is HH:MM:SS, got {moment!a}")
     return ranges or None
 
@@ -330,27 +322,12 @@ def _range(item: object) -> TimeRange:
     return TimeRange(start=parts[0], end=parts[1])
 
 
-def _is_time_of_day(text: str) -> bool:
-    parts = text.split(":")
-    if len(parts) != 3 or not all(part.isascii() and part.isdigit() and len(part) <= 2 for part in parts):
-        return False
-    hour, minute, second = parts
-    return int(hour) < 24 and len(minute) == len(second) == 2 and int(minute) < 60 and int(second) < 60
-
-
 def _location(location: str | None, times: object) -> str:
     if location is None:
         return ""
     if times is None:
         raise refuse("times_location", "location-without-times", "times_location goes with times")
-    from zoneinfo import ZoneInfo  # loaded by who limits times
-
-    fault = False
-    try:
-        ZoneInfo(location)
-    except (KeyError, ValueError, OSError):
-        fault = True
-    if fault:
+    if location == "Local" or not is_time_zone(location):  # each server has a Local of its own
         raise refuse("times_location", "unknown-time-zone", f"a time zone is an IANA name, got {location!a}")
     return location
 

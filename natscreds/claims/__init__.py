@@ -11,6 +11,7 @@ Members that this version does not know survive editing and signing again.
 """
 
 from natscreds.claims._claims import Claims, Standard, standard
+from natscreds.claims._formats import is_network, is_time_of_day, is_time_zone
 from natscreds.claims._json import MAX_DEPTH, decode, encode
 from natscreds.claims._model import Model, Unknown
 from natscreds.claims._readback import read_back
@@ -92,6 +93,9 @@ __all__ = [
     "WeightedMapping",
     "decode",
     "encode",
+    "is_network",
+    "is_time_of_day",
+    "is_time_zone",
     "migrate",
     "read_back",
     "seconds",

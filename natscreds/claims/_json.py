@@ -285,7 +285,7 @@ def _read_either(parts: list[Any]) -> _Reader:
     others = [_reader(part) for part in parts if not (isinstance(part, type) and issubclass(part, Model))]
 
     def read(raw: bytes, path: str) -> object:
-        return (objects[0] if raw[:1] == b"{" or not others else others[0])(raw, path)
+        return (objects[0] if objects and (raw[:1] == b"{" or not others) else others[0])(raw, path)
 
     return read
 
@@ -296,10 +296,7 @@ def _read_leaf(kind: Any) -> _Reader:  # noqa: ANN401  # a type expression
     def read(raw: bytes, path: str) -> object:
         fault = ""
         try:
-            value = decoder.decode(raw)
-            if not isinstance(value, int) or value < 2**64:
-                return value
-            fault = "Expected a number of 64 bits"
+            return decoder.decode(raw)
         except msgspec.ValidationError as error:
             told = str(error)
             fault = told.split(" - at")[0] if told.startswith("Expected") else "Expected one of the known values"

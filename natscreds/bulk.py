@@ -200,6 +200,8 @@ class Users(Iterator[User]):
 def _name(row: Row) -> str:
     if isinstance(row, str):
         return row
+    if not isinstance(row, Mapping):
+        raise TypeError(f"names holds texts and rows, got {type(row).__name__}")
     if "name" not in row:
         raise InvalidClaimsError.one("$.name", "field-missing", "a row has a 'name'")
     return row["name"]

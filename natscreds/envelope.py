@@ -176,7 +176,7 @@ def _algorithm(header: bytes) -> str:
             members = read
     except _RepeatedError:
         fault = "a member stands twice in one object of the header"
-    except (ValueError, RecursionError):
+    except (ValueError, msgspec.DecodeError, RecursionError):
         fault = "the header is not JSON"
     if fault:
         raise TokenError(fault)

@@ -1,0 +1,38 @@
+"""What tests of chains share: signers that are no key pairs, and the code of an error."""
+
+import pytest
+
+from natscreds import KeyPair, PublicKey
+from natscreds.errors import (
+    InvalidClaimsError,
+)
+
+__all__ = ["Remote", "T", "code", "pair_of"]
+
+T = 1_700_000_000
+
+
+class Remote:
+    """A signer that is no KeyPair: a front for a key that lives elsewhere."""
+
+    def __init__(self, pair: KeyPair) -> None:
+        self._pair = pair
+        self.signed = 0
+
+    @property
+    def public(self) -> PublicKey:
+        return self._pair.public
+
+    def sign(self, data: bytes, /) -> bytes:
+        self.signed += 1
+        return self._pair.sign(data)
+
+
+def code(error: pytest.ExceptionInfo[InvalidClaimsError]) -> str:
+    (problem,) = error.value.problems
+    return problem.code
+
+
+def pair_of(signer: object) -> KeyPair:
+    assert isinstance(signer, KeyPair)
+    return signer

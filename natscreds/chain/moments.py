@@ -66,7 +66,8 @@ def lifetime(expires_in: timedelta | None) -> int | None:
         raise InvalidClaimsError.one(
             "$.exp", "expires-too-soon", f"expires_in is at least one second, got {expires_in}"
         )
-    return -(-expires_in // timedelta(seconds=1))
+    whole = expires_in // timedelta(seconds=1)
+    return whole + (expires_in > timedelta(seconds=whole))
 
 
 def expiry(expires_in: timedelta | None, expires_at: Moment | None, *, second: int, past_is_fine: bool) -> int:

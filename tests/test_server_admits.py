@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
@@ -37,6 +38,7 @@ def operator() -> Operator:
 @pytest.fixture(scope="module")
 def orders(operator: Operator) -> Account:
     account = operator.create_account("orders")
+    account = operator.add_role(account, "far", publish=["a"], sources=["10.0.0.0/8"])
     return operator.add_role(
         account, "device", publish=["ask.>"], subscribe=["told.{{name()}}"], private_inbox=True, allow_responses=1
     )
@@ -119,28 +121,35 @@ def test_an_account_that_was_adopted_admits(operator: Operator) -> None:
 # Revocation
 
 
-def within_a_second() -> Iterator[int]:
-    """Yield the clock's second until the caller got its work done within one."""
+States = tuple[list[Account], dict[str, User]]
+
+
+def revoked_twice(operator: Operator, *, everybody: bool) -> States:
+    """Revoke a user, issue it again in two ways, revoke it again; return the account's states and the users."""
+    account = operator.create_account("orders")
+    first = account.create_user("u", publish=["a"])
+    out = operator.revoke(account, "*" if everybody else first)
+    again = out.reissue(first, reinstate=True)
+    fresh = out.create_user("u", publish=["a"], key=first.key)
+    out_again = operator.revoke(out, "*" if everybody else again)
+    return [account, out, out_again], {"first": first, "again": again, "fresh": fresh}
+
+
+def within_a_second(make: Callable[[], States]) -> States:
+    """Return what *make* makes, all of it within one second of the clock."""
     for _ in range(20):
-        second = int(time.time())
-        yield second
-        if int(time.time()) == second:
-            return
-    raise AssertionError("there is time for three signatures within a second")
+        began = int(time.time())
+        made = make()
+        if int(time.time()) == began:
+            return made
+    raise AssertionError("a second has time for a few signatures")
 
 
-@pytest.mark.parametrize("whom", ["the user", "everybody"])
-def test_revoked_issued_again_and_revoked_within_a_second_is_revoked(operator: Operator, whom: str) -> None:
-    for began in within_a_second():
-        account = operator.create_account("orders")
-        first = account.create_user("u", publish=["a"])
-        out = operator.revoke(account, first if whom == "the user" else "*")
-        again = out.reissue(first, reinstate=True)
-        fresh = out.create_user("u", publish=["a"], key=first.key)
-        out_again = operator.revoke(out, again if whom == "the user" else "*")
-    assert first.claims.iat == began < again.claims.iat
-    users = {"first": first, "again": again, "fresh": fresh}
-    for state, inside in ((account, {"first", "again", "fresh"}), (out, {"again", "fresh"}), (out_again, set())):
+@pytest.mark.parametrize("everybody", [False, True], ids=["the user", "everybody"])
+def test_revoked_issued_again_and_revoked_within_a_second_is_revoked(operator: Operator, everybody: bool) -> None:
+    states, users = within_a_second(lambda: revoked_twice(operator, everybody=everybody))
+    assert users["first"].claims.iat == states[0].claims.iat < users["again"].claims.iat
+    for state, inside in zip(states, ({"first", "again", "fresh"}, {"again", "fresh"}, set[str]()), strict=True):
         with NatsServer(operator, [state]) as server:
             assert {name for name, user in users.items() if admitted(server, user)} == inside
 
@@ -225,6 +234,78 @@ def test_an_operator_that_somebody_else_signed_is_refused_here_only() -> None:
         assert wire.ok()
     with pytest.raises(UntrustedIssuerError):
         verify_chain(operator=forged, account=account, user=user)
+
+
+# From where, when, and how
+
+
+def hours(start: int, end: int) -> tuple[str, str]:
+    """Return a part of the day in UTC, told in whole hours from now."""
+    now = datetime.now(UTC)
+    first, last = (f"{now + timedelta(hours=hour):%H:%M:%S}" for hour in (start, end))
+    return first, last
+
+
+WHEN = {"around now": (-6, 6), "later": (6, 12), "earlier": (-12, -6)}
+OUTSIDE = "Outside connect times"
+
+
+@pytest.mark.parametrize(
+    ("windows", "zone", "says"),
+    [
+        (["around now"], "UTC", ""),
+        (["later", "around now"], "UTC", ""),
+        ([], None, ""),
+        (["later"], "UTC", OUTSIDE),
+        (["later", "earlier"], "UTC", OUTSIDE),
+        (["around now"], "Asia/Tokyo", OUTSIDE),
+        (["earlier"], "Asia/Tokyo", OUTSIDE),
+        (["later"], "Asia/Tokyo", ""),  # nine hours ahead
+    ],
+)
+def test_users_connect_at_their_times_of_day(
+    server: NatsServer, orders: Account, windows: list[str], zone: str | None, says: str
+) -> None:
+    times = [hours(*WHEN[window]) for window in windows]
+    knock(server, orders, {"times": times, "times_location": zone}, says)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "says"),
+    [
+        ({"sources": ["127.0.0.0/8"]}, ""),
+        ({"sources": ["10.0.0.0/8", "127.0.0.1/32"]}, ""),
+        ({"sources": ["::ffff:127.0.0.0/104"]}, ""),
+        ({"sources": []}, ""),
+        ({"sources": ["10.0.0.0/8"]}, "Bad src Ip"),
+        ({"sources": ["127.0.0.2/32"]}, "Bad src Ip"),
+        ({"sources": ["::1/128"]}, "Bad src Ip"),
+        ({"role": "far"}, "Bad src Ip"),
+        ({"connection_types": ["STANDARD"]}, ""),
+        ({"connection_types": ["WEBSOCKET", "STANDARD"]}, ""),
+        ({"connection_types": []}, ""),
+        ({"connection_types": ["WEBSOCKET"]}, "Connection type not allowed"),
+        ({"connection_types": ["IN_PROCESS", "MQTT", "MQTT_WS", "LEAFNODE", "LEAFNODE_WS"]}, "not allowed"),
+        ({"proxy_required": True}, "proxy connection required"),
+        ({"proxy_required": False}, ""),
+    ],
+    ids=str,
+)
+def test_users_come_from_where_and_how_they_may(
+    server: NatsServer, orders: Account, keywords: dict[str, Any], says: str
+) -> None:
+    knock(server, orders, keywords, says)
+
+
+def knock(server: NatsServer, orders: Account, keywords: dict[str, Any], says: str) -> None:
+    """Connect as a user of *keywords*; the server admits it, or refuses it and logs *says*."""
+    user = orders.create_user("u", **keywords)
+    with connect(server.url, user.creds) as wire:
+        if not says:
+            assert wire.ok(), reason(server, wire)
+        else:
+            assert wire.error == REFUSED
+            assert says in reason(server, wire)
 
 
 # nats-py

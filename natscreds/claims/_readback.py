@@ -36,7 +36,7 @@ def read_back(payload: bytes, claims: Model) -> None:
         if read == claims:
             return
         read = decode(payload, kind)  # lists in place of tuples, unknown members, or something wrong
-        if (other := _other(read, claims, "$")) is not None:
+        if (other := _reserved(claims) or _other(read, claims, "$")) is not None:
             raise InvalidClaimsError.one(other[0], "wrong-type", other[1])
     except msgspec.ValidationError as error:
         fault = str(error)
@@ -45,6 +45,15 @@ def read_back(payload: bytes, claims: Model) -> None:
     if fault:
         told, _, path = fault.partition(" - at ")
         raise InvalidClaimsError.one(path.strip("`") or "$", "wrong-type", told[0].lower() + told[1:])
+
+
+def _reserved(claims: Model) -> tuple[str, str] | None:
+    """Return the unknown member that makes another token of this one, with the reason; `None` if there is none."""
+    members = claims.unknown.members if isinstance(claims.unknown, Unknown) else {}
+    for name in claims.reserved & members.keys():
+        if bytes(members[name]).strip() not in (b"null", b'""'):
+            return f"$.{name}", "for servers this makes a version 1 token"
+    return None
 
 
 def _other(read: object, said: object, path: str) -> tuple[str, str] | None:

@@ -5,6 +5,7 @@ spelled out here.
 """
 
 from decimal import Decimal
+from functools import lru_cache
 
 from natscreds.claims._addresses import is_ipv4, is_ipv6, is_number
 from natscreds.claims._url import read_url
@@ -23,6 +24,7 @@ __all__ = [
 SERVICE_SCHEMES = ("nats", "tls", "ws", "wss")
 
 _DIGITS = frozenset("0123456789")
+_IN_ZONE = _DIGITS | frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-_/")
 
 
 def is_network(text: str) -> bool:
@@ -40,29 +42,46 @@ def is_time_of_day(text: str) -> bool:
     hour, _, rest = text.partition(":")
     minute, _, rest = rest.partition(":")
     second, fraction = rest[:2], rest[2:]
-    if not (is_number(hour, 23) and len(hour) <= 2):
+    if len(hour) > 2 or len(minute) != 2 or len(second) != 2:
         return False
-    if not (is_number(minute, 59) and len(minute) == 2 and is_number(second, 59) and len(second) == 2):
+    if not (is_number(hour, 23) and is_number(minute, 59) and is_number(second, 59)):
         return False
     return not fraction or (fraction[0] in ".," and len(fraction) > 1 and _DIGITS.issuperset(fraction[1:]))
 
 
 def is_time_zone(text: str) -> bool:
-    """Tell whether *text* names a time zone: an IANA name as it is spelled there, `UTC` or `Local`.
+    """Tell whether *text* names a time zone of this system's zone data: an IANA name as it is spelled there.
 
-    Systems without zone data need PyPI's `tzdata`: without either, only `UTC` and `Local` are known.
+    `UTC` and `Local` are always known. Without the system's zone data and without PyPI's `tzdata` nothing else is, so
+    every other name is refused.
     """
     if text in ("UTC", "Local"):
         return True
-    if not text or ".." in text or text[0] in "/\\" or not text.isascii() or "\x00" in text:
+    if not _IN_ZONE.issuperset(text) or text[:1] in ("", "/"):
         return False
+    return _is_zone(text) and _is_spelled_so(text)
+
+
+def _is_zone(name: str) -> bool:
+    """Tell whether zone data is found under that *name*; the file system has its say about case."""
     import zoneinfo  # loaded by who limits times
 
     try:
-        zoneinfo.ZoneInfo(text)
-    except (KeyError, ValueError, OSError):
+        zoneinfo.ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # no such file, no zone data or no plain path, a directory
         return False
     return True
+
+
+@lru_cache(maxsize=64)
+def _is_spelled_so(name: str) -> bool:
+    """Tell whether a zone that was found has that very *name*: some file systems find `europe/berlin` too.
+
+    Those find every other spelling as well, and only then are names compared: the list of all takes long to make.
+    """
+    import zoneinfo  # loaded by who limits times
+
+    return not _is_zone(name.swapcase()) or name in zoneinfo.available_timezones()
 
 
 def is_server_version(text: str) -> bool:
@@ -72,11 +91,11 @@ def is_server_version(text: str) -> bool:
 
 
 def _is_count(text: str) -> bool:
-    sign, digits = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
+    digits = text[1:] if text[:1] in ("+", "-") else text
     if not digits or not _DIGITS.issuperset(digits):
         return False
-    bare = digits.lstrip("0")
-    return not bare or (sign != "-" and (len(bare) < 19 or (len(bare) == 19 and int(bare) < 2**63)))
+    bare = digits.lstrip("0")  # before int(), which refuses thousands of digits
+    return not bare or (text[0] != "-" and len(bare) <= 19 and int(bare) < 2**63)
 
 
 def server_url_fault(text: str) -> str:

@@ -1,12 +1,20 @@
 r"""URLs as the reference reads them, which is how Go's net/url does: stricter than Python's, and in places laxer.
 
-- A control character anywhere is wrong; so is a `%` that two hexadecimal digits do not follow, in user, host, path or
-  fragment (a query may hold anything).
-- A scheme is a letter, then letters, digits, `+ - .`, ended by `:`; without one, the first path segment has no colon.
+- What follows the first `#` is the fragment: anything, but each `%` begins an escape, `%` and two hexadecimal digits.
+- Before it no control character stands anywhere (0x00 to 0x1F, 0x7F).
+- A scheme is a letter, then letters, digits, `+ - .`, ended by `:`; case does not matter. A `:` in front is wrong, and
+  without a scheme the first path segment has no colon.
+- What follows the first `?` is the query: anything at all.
 - What follows a scheme and does not begin with `/` is opaque: it has neither host nor path (`nats:h:4222`).
-- A host has no blank and none of ``\ ^ ` { | }``; `%` escapes in it stand for bytes outside ASCII. In brackets it is an
-  IPv6 address, with a zone after `%25`. A port is digits, or nothing.
-- A user part has letters, digits and ``- . _ : ~ ! $ & ' ( ) * + , ; = % @``.
+- `//` begins user, host and port, up to the next `/`; without a scheme, `///` is a path. The last `@` ends the user.
+- A user is ASCII letters, digits and ``- . _ : ~ ! $ & ' ( ) * + , ; = @``, and escapes.
+- A host has no blank and none of ``\ ^ ` { | }``; characters beyond ASCII stand as they are, or as escapes. No other
+  escape but `%25` is allowed in it.
+- In brackets, an IPv6 address, with a zone after `%25` if there is one; in a zone, escapes are for what may stand in a
+  host, and for a blank. No bracket opens later.
+- A port is `:` and digits, as many as one likes, or none. It begins at the host's last colon; under `http` and `https`
+  at its first, so there is only one (Go 1.26 and what is built with it, nats-server 2.15 for one, refuse the account).
+- In a path, every `%` begins an escape; all else is allowed.
 """
 
 from typing import NamedTuple
@@ -29,8 +37,8 @@ class Url(NamedTuple):
     Attributes:
         scheme: In lower case; empty if there is none.
         user: There is a user part, even an empty one.
-        hostname: Without port and brackets.
-        path: Empty for an opaque URL.
+        hostname: As written, without port and brackets.
+        path: As written; empty for an opaque URL.
     """
 
     scheme: str
@@ -45,10 +53,8 @@ class _NotAUrlError(Exception):
 
 def read_url(text: str) -> Url | None:
     """Return the parts of *text*, or `None` if the reference takes it for no URL."""
-    if any(character < " " or character == "\x7f" for character in text):
-        return None
+    whole, _, fragment = text.partition("#")
     try:
-        whole, _, fragment = text.partition("#")
         _check_escapes(fragment)
         return _read(whole)
     except _NotAUrlError:
@@ -56,8 +62,9 @@ def read_url(text: str) -> Url | None:
 
 
 def _read(text: str) -> Url:
-    if text == "*":
-        return Url("", False, "", "*")
+    """Read a URL without fragment."""
+    if any(character < " " or character == "\x7f" for character in text):
+        raise _NotAUrlError
     scheme, rest = _split_scheme(text)
     rest = rest.partition("?")[0]
     if not rest.startswith("/"):
@@ -71,87 +78,71 @@ def _read(text: str) -> Url:
         rest = slash + path
         info, at, host = authority.rpartition("@")
         user = bool(at)
-        hostname = _read_host(host)
-        if not _IN_USER.issuperset(info):
-            raise _NotAUrlError
-        _check_escapes(info.replace(":", "", 1))
-        if ":" in info:
-            _check_escapes(info.partition(":")[0])
-            _check_escapes(info.partition(":")[2])
+        _check_user(info)
+        hostname = _read_host(host, one_colon=scheme in ("http", "https"))
     _check_escapes(rest)
     return Url(scheme, user, hostname, rest)
 
 
 def _split_scheme(text: str) -> tuple[str, str]:
-    for at, character in enumerate(text):
-        if character == ":":
-            if at == 0:
-                raise _NotAUrlError
-            return text[:at].lower(), text[at + 1 :]
-        if character not in _IN_SCHEME or (at == 0 and character not in _LETTERS):
-            break
+    scheme, colon, rest = text.partition(":")
+    if colon and not scheme:
+        raise _NotAUrlError
+    if colon and scheme[0] in _LETTERS and _IN_SCHEME.issuperset(scheme):
+        return scheme.lower(), rest
     return "", text
 
 
-def _check_escapes(text: str) -> None:
-    for part in text.split("%")[1:]:
-        if len(part) < 2 or part[0] not in _HEX or part[1] not in _HEX:
-            raise _NotAUrlError
-
-
-def _read_host(host: str) -> str:
+def _read_host(host: str, *, one_colon: bool) -> str:
     """Return the host name of *host*, which may end in a port."""
-    if host.rfind("[") > 0:
+    if "[" in host[1:]:
         raise _NotAUrlError
     if host.startswith("["):
-        inside, closed, port = host[1:].rpartition("]")
+        name, closed, port = host[1:].rpartition("]")
         if not closed:
             raise _NotAUrlError
-        _check_port(port)
-        address, percent, zone = inside.partition("%25")
-        _check_host(address)
-        _check_zone(percent + zone)
-        _check_bracketed(_unescaped(address), _unescaped(percent + zone))
-        return _unescaped(inside)
-    name, colon, port = host.rpartition(":")
-    if not colon:
-        name = host
-    _check_port(colon + port if colon else "")
-    _check_host(name)
-    return _unescaped(name)
-
-
-def _check_port(port: str) -> None:
+        _check_bracketed(name)
+    else:
+        at = host.find(":") if one_colon else host.rfind(":")
+        name, port = (host[:at], host[at:]) if at >= 0 else (host, "")
+        _check_host(name)
     if port and (port[0] != ":" or not _DIGITS.issuperset(port[1:])):
         raise _NotAUrlError
+    return name
 
 
-def _check_host(host: str) -> None:
-    _check_escapes(host)
-    for part in host.split("%")[1:]:
-        if part[0] in "01234567" and part[:2] != "25":
+def _check_bracketed(name: str) -> None:
+    address, percent, zone = name.partition("%25")
+    if not is_ipv6(address) or (percent and not zone):
+        raise _NotAUrlError
+    _check_characters(zone)
+    for escape in _check_escapes(zone):
+        if escape != "25" and chr(int(escape, 16)) not in _IN_HOST | {" "}:
             raise _NotAUrlError
-    if any(character < "\x80" and character not in _IN_HOST and character != "%" for character in host):
+
+
+def _check_host(name: str) -> None:
+    _check_characters(name)
+    if any(escape[0] in "01234567" and escape != "25" for escape in _check_escapes(name)):
         raise _NotAUrlError
 
 
-def _check_zone(zone: str) -> None:
-    _check_escapes(zone)
-    for part in zone.split("%")[1:]:
-        code = chr(int(part[:2], 16))
-        if part[:2] != "25" and code != " " and code not in _IN_HOST:
-            raise _NotAUrlError
-    if any(character < "\x80" and character not in _IN_HOST and character != "%" for character in zone):
+def _check_characters(text: str) -> None:
+    """Check what stands unescaped in a host or a zone."""
+    if any(character < "\x80" and character not in _IN_HOST and character != "%" for character in text):
         raise _NotAUrlError
 
 
-def _check_bracketed(address: str, zone: str) -> None:
-    """Refuse what is no IPv6 address in brackets."""
-    if not is_ipv6(address) or zone == "%":
+def _check_user(info: str) -> None:
+    if not _IN_USER.issuperset(info):
         raise _NotAUrlError
+    for part in info.split(":", 1):  # an escape does not reach over the colon between name and password
+        _check_escapes(part)
 
 
-def _unescaped(text: str) -> str:
-    """Return *text*, whose escapes are sound, without them; what they stand for is asked by nobody here."""
-    parts = text.split("%")
-    return parts[0] + "".join(chr(int(part[:2], 16)) + part[2:] for part in parts[1:])
+def _check_escapes(text: str) -> list[str]:
+    """Return the two digits of every escape, as written."""
+    escapes = [part[:2] for part in text.split("%")[1:]]
+    if not all(len(escape) == 2 and _HEX.issuperset(escape) for escape in escapes):
+        raise _NotAUrlError
+    return escapes

@@ -12,7 +12,7 @@ __all__ = ["PROFILE"]
 
 PROFILE = os.environ.get("NATSCREDS_PROFILE", "quick")
 
-for _name, _examples in (("smoke", 5), ("quick", 50), ("deep", 2_000)):
+for _name, _examples in (("smoke", 5), ("quick", 30), ("deep", 2_000)):
     settings.register_profile(
         _name, max_examples=_examples, deadline=None, suppress_health_check=[HealthCheck.too_slow]
     )

@@ -10,7 +10,7 @@ from natscreds.claims._formats import is_server_version, server_url_fault, servi
 from natscreds.claims._model import Int64, Model
 from natscreds.claims._rules import Found
 from natscreds.claims._time import seconds
-from natscreds.errors import Problem
+from natscreds.errors import InvalidClaimsError, Problem
 from natscreds.nkeys import KeyType, parse_public
 
 if TYPE_CHECKING:
@@ -101,7 +101,14 @@ class OperatorClaims(Claims, frozen=True, kw_only=True, omit_defaults=True):
         return found
 
     def prepared(self) -> "OperatorClaims":
-        """Return the claims in the form that is signed."""
+        """Return the claims in the form that is signed.
+
+        Raises:
+            InvalidClaimsError: The account server's URL is none; the reference, too, signs no such operator.
+        """
+        url = self.nats.account_server_url
+        if url and (fault := server_url_fault(url)):
+            raise InvalidClaimsError.one("$.nats.account_server_url", "account-server-url", fault)
         if self.nats.version == 2 and self.nats.type == "operator":
             return self
         return msgspec.structs.replace(self, nats=msgspec.structs.replace(self.nats, type="operator", version=2))

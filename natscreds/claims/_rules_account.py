@@ -108,9 +108,10 @@ def _check_signing_keys(claims: "AccountClaims", found: Found) -> None:
     for at, key in enumerate(claims.nats.signing_keys):
         path = f"$.nats.signing_keys[{at}]"
         public = key if isinstance(key, str) else key.key
-        found.key(path, "signing-key", public, KeyType.ACCOUNT)
         if public in keys:
             found.warning(path, "signing-key-repeated", "a signing key stands once: the last one counts")
+        else:
+            found.key(path, "signing-key", public, KeyType.ACCOUNT)
         keys.add(public)
         if isinstance(key, Scope):
             if key.role in roles:

@@ -4,16 +4,28 @@ Codes of the reference's own rules and of what only servers punish stand side by
 latter.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from natscreds import subjects
+from natscreds.claims._claims import Claims
 from natscreds.claims._formats import info_url_fault, is_network, is_time_of_day, is_time_zone
+from natscreds.claims._json import encode
 from natscreds.claims.permissions import Permission, Permissions, UserPermissionLimits
 from natscreds.claims.templates import has_calls
-from natscreds.errors import Problem, Severity
+from natscreds.errors import InvalidClaimsError, Problem, Severity
 from natscreds.nkeys import KeyType, is_public, is_sound, raw_public
 
-__all__ = ["BEYOND_REFERENCE", "LONGEST_INFO", "Found", "check_info", "check_limits", "check_permissions"]
+__all__ = [
+    "BEYOND_REFERENCE",
+    "LONGEST_INFO",
+    "Found",
+    "check_info",
+    "check_limits",
+    "check_permissions",
+    "json_size",
+    "texts_of",
+    "token_size",
+]
 
 LONGEST_INFO = 8192
 """Bytes of a description or a URL, at most."""
@@ -46,7 +58,6 @@ BEYOND_REFERENCE = frozenset(
         "shared-inbox",
         "signing-key-repeated",
         "subs-zero",
-        "tag-bent",
         "template-calls-unscoped",
         "template-entry",
         "template-format",
@@ -190,3 +201,33 @@ def check_info(description: str, info_url: str, path: str, found: Found) -> None
     fault = info_url_fault(info_url)
     if fault:
         found.error(f"{path}.info_url", "info-url", fault)
+
+
+def texts_of(limits: Permissions | UserPermissionLimits) -> Iterator[str]:
+    """Yield the texts that permissions and limits hold."""
+    for permission in (limits.pub, limits.sub):
+        yield from permission.allow or ()
+        yield from permission.deny or ()
+    if isinstance(limits, UserPermissionLimits):
+        yield from limits.src or ()
+        yield from limits.allowed_connection_types or ()
+        yield limits.times_location
+        for times in limits.times or ():
+            yield from (times.start, times.end)
+
+
+def json_size(texts: list[str]) -> int:
+    """Return a number of bytes that *texts*, and a member's name for each, surely fit into as JSON."""
+    return 6 * sum(map(len, texts)) + 12 * len(texts)
+
+
+def token_size(claims: Claims) -> int:
+    """Return the length of the token that *claims* have, or will have; 0 if they have no JSON form."""
+    try:
+        payload = len(encode(claims)) + (0 if claims.jti else _FILLED_IN)
+    except InvalidClaimsError:  # told by signing
+        return 0
+    return 48 + (payload * 4 + 2) // 3 + 87  # the header, and the signature
+
+
+_FILLED_IN = len(',"iat":1000000000,"iss":"","jti":"","type":"","version":2') + 56 + 52

@@ -2,13 +2,22 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from natscreds import subjects
-from natscreds.claims._json import encode
-from natscreds.claims._rules import LONGEST_INFO, Found, check_info, check_limits, check_permissions
+from natscreds.claims._rules import (
+    Found,
+    check_info,
+    check_limits,
+    check_permissions,
+    json_size,
+    texts_of,
+    token_size,
+)
 from natscreds.claims._rules_exchange import check_exports, check_imports, check_mappings
 from natscreds.claims.account_body import AccountLimits, ExternalAuthorization, MsgTrace
 from natscreds.claims.permissions import Scope, Template, empty_lists
-from natscreds.claims.templates import Facts, calls_of, has_calls, values_of
+from natscreds.claims.templates import Facts, calls_of, has_calls, inner, values_of
 from natscreds.envelope import MAX_TOKEN_SIZE
 from natscreds.errors import InvalidClaimsError
 from natscreds.nkeys import KeyType, is_public
@@ -144,7 +153,9 @@ def _check_template_entry(
     for call in calls_of(entry):
         fault = ""
         try:
-            values_of(call, facts)
+            if not values_of(call, facts) and inner(call).startswith("account-tag("):
+                told = "so nobody of the role is admitted" if deny else "so the entry allows nothing"
+                note(path, "role-tag-missing", f"the account has no tag for {call}, {told}")
         except InvalidClaimsError as error:
             fault = error.problems[0].message
         if fault:
@@ -167,13 +178,30 @@ def _check_template_entry(
 
 def _check_size(claims: "AccountClaims", found: Found) -> None:
     """Note a token that nobody would read; encoded only where it may be that long."""
-    body = claims.nats
-    guess = 70 * len(body.revocations) + 120 * len(body.signing_keys) + 2 * LONGEST_INFO
-    guess += sum(200 + len(import_.token) for import_ in body.imports)
-    guess += sum(200 + 70 * len(export.revocations) + len(export.description) for export in body.exports)
-    guess += sum(100 + 80 * len(to) for to in body.mappings.values())
-    if guess * 4 // 3 < MAX_TOKEN_SIZE:
+    body, callout = claims.nats, claims.nats.authorization
+    texts = [claims.name, body.description, body.info_url, *body.tags, *texts_of(body.default_permissions)]
+    plain = 4_096 + 70 * len(body.revocations) + 60 * (len(callout.auth_users) + len(callout.allowed_accounts))
+    for export in body.exports:
+        plain += 400 + 70 * len(export.revocations)
+        texts += (export.name, export.subject, export.description, export.info_url)
+    for import_ in body.imports:
+        plain += 300 + len(import_.token)
+        texts += (import_.name, import_.subject, import_.account, import_.to, import_.local_subject)
+    for key in body.signing_keys:
+        plain += 60
+        if isinstance(key, Scope):
+            plain += 400
+            texts += (key.role, key.description, *texts_of(key.template))
+    for source, destinations in body.mappings.items():
+        texts.append(source)
+        for to in destinations:
+            plain += 50
+            texts += (to.subject, to.cluster)
+    for tier in body.limits.tiered_limits:
+        plain += 300
+        texts.append(tier)
+    if (plain + json_size(texts)) * 4 // 3 < MAX_TOKEN_SIZE and claims.unknown is body.unknown is msgspec.UNSET:
         return
-    size = len(encode(claims)) * 4 // 3 + 200
+    size = token_size(claims)
     if size > MAX_TOKEN_SIZE:
         found.error("$", "token-too-large", f"a token has at most {MAX_TOKEN_SIZE} bytes, this one has some {size}")

@@ -2,9 +2,18 @@
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from natscreds import subjects
-from natscreds.claims._json import encode
-from natscreds.claims._rules import Found, check_calls_unscoped, check_limits, check_permissions
+from natscreds.claims._rules import (
+    Found,
+    check_calls_unscoped,
+    check_limits,
+    check_permissions,
+    json_size,
+    texts_of,
+    token_size,
+)
 from natscreds.claims.permissions import Permission, Scope, UserPermissionLimits, empty_lists
 from natscreds.claims.templates import calls_of, resolve, values_of
 from natscreds.errors import InvalidClaimsError
@@ -14,7 +23,7 @@ if TYPE_CHECKING:
     from natscreds.claims.account import AccountClaims
     from natscreds.claims.user import UserClaims
 
-__all__ = ["check_user"]
+__all__ = ["check_user", "said_in"]
 
 LONGEST_TOKEN = 3_700
 """Bytes of a user token that surely fit into a CONNECT line of 4,096."""
@@ -74,12 +83,7 @@ def _closed(permission: Permission) -> bool:
 
 
 def _check_scoped(claims: "UserClaims", scope: Scope, account: "AccountClaims", found: Found) -> None:
-    said = [
-        name
-        for name in _NOTHING.__struct_fields__
-        if name != "unknown" and getattr(claims.nats, name) != getattr(_NOTHING, name)
-    ]
-    for name in said:
+    for name in said_in(claims.nats):
         told = f"a user of role {scope.role!a} has no permissions and limits of its own"
         found.error(f"$.nats.{name}", "role-and-permissions", told)
     facts = claims.facts(account)
@@ -93,6 +97,15 @@ def _check_scoped(claims: "UserClaims", scope: Scope, account: "AccountClaims", 
         fault = error.problems[0].message
     if fault:
         found.error("$.nats", "role-does-not-resolve", f"servers refuse the user: role {scope.role!a}: {fault}")
+
+
+def said_in(limits: UserPermissionLimits) -> list[str]:
+    """Return the members of *limits* that say something: a user of a role has none."""
+    return [
+        name
+        for name in _NOTHING.__struct_fields__
+        if name != "unknown" and getattr(limits, name) != getattr(_NOTHING, name)
+    ]
 
 
 def _check_dropped(
@@ -121,15 +134,10 @@ def _check_place(claims: "UserClaims", account: "AccountClaims", found: Found) -
 
 def _check_size(claims: "UserClaims", found: Found) -> None:
     """Note a token that does not fit into a CONNECT line; encoded only where it may be that long."""
-    body = claims.nats
-    lists = (body.pub.allow, body.pub.deny, body.sub.allow, body.sub.deny, body.src, body.tags)
-    guess = 600 + len(claims.name) * 4
-    for entries in lists:
-        if entries:
-            guess += sum(map(len, entries)) + 3 * len(entries)
-    if guess * 4 // 3 < LONGEST_TOKEN - 800:
+    known = claims.unknown is msgspec.UNSET and claims.nats.unknown is msgspec.UNSET
+    if known and 900 + json_size([claims.name, *claims.nats.tags, *texts_of(claims.nats)]) < LONGEST_TOKEN * 3 // 5:
         return
-    size = 48 + (len(encode(claims)) * 4 + 2) // 3 + 87
+    size = token_size(claims)
     if size > LONGEST_TOKEN:
         told = f"servers take a CONNECT line of 4,096 bytes, and the token alone has some {size}: a role makes it small"
         found.warning("$", "connect-line", told)

@@ -7,7 +7,7 @@ from msgspec import field
 
 from natscreds.claims._claims import Claims
 from natscreds.claims._model import Int64
-from natscreds.claims._rules_user import check_user
+from natscreds.claims._rules_user import check_user, said_in
 from natscreds.claims._time import seconds
 from natscreds.claims.permissions import UserPermissionLimits, without_empty_lists
 from natscreds.claims.templates import Facts
@@ -80,9 +80,9 @@ class UserClaims(Claims, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def looks_scoped(self) -> bool:
-        """All limits are the wire's zeros, as a role's users have them; only the account tells for sure."""
+        """Nothing is said of permissions and limits, as of a role's users; only the account tells for sure."""
         body = self.nats
-        return not (body.subs or body.data or body.payload) and bool(body.issuer_account)
+        return bool(body.issuer_account) and not body.subs and not said_in(body)
 
     def check(
         self, now: "int | datetime | None" = None, *, account: "AccountClaims | HasAccountClaims | None" = None

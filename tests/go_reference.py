@@ -9,6 +9,7 @@ import atexit
 import contextlib
 import functools
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -38,8 +39,10 @@ class GoReference:
         return shutil.which("go") is not None
 
     def __enter__(self) -> GoReference:
+        # URLs as Go 1.26 reads them, and nats-server 2.15 with it; without, go.mod's version would decide.
+        environment = {**os.environ, "GODEBUG": "urlstrictcolons=1"}
         # Its standard error is ours: pytest shows what it says when it dies.
-        self._process = subprocess.Popen([_built()], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen([_built()], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
         try:
             (proof,) = self.call([{"op": "selftest"}])
             if "kinds" not in proof:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from nats_wire import CredsLike, Wire, connect
 
+from natscreds import subjects
 from natscreds.claims import UserPermissionLimits
 from natscreds.testing import NatsServer
 
@@ -79,12 +80,20 @@ class Listener:
 
 
 def would_install(limits: UserPermissionLimits) -> Installed:
-    """Return the lists that *limits* say, as a server would tell them."""
+    """Return the lists that *limits* say, as a server would tell them: it drops entries it cannot read."""
     return {
-        "pub": (_sorted(limits.pub.allow), _sorted(limits.pub.deny)),
-        "sub": (_sorted(limits.sub.allow), _sorted(limits.sub.deny)),
+        "pub": (_subjects(limits.pub.allow), _subjects(limits.pub.deny)),
+        "sub": (_with_queues(limits.sub.allow), _with_queues(limits.sub.deny)),
     }
 
 
+def _subjects(entries: Entries) -> Entries:
+    return _sorted(entry for entry in entries or () if subjects.is_valid(entry))
+
+
+def _with_queues(entries: Entries) -> Entries:
+    return _sorted(" ".join(filter(None, read)) for entry in entries or () if (read := subjects.split_queue(entry)))
+
+
 def _sorted(entries: Iterable[str] | None) -> Entries:
-    return tuple(sorted(entries)) if entries else None
+    return tuple(sorted(entries or ())) or None

@@ -98,6 +98,10 @@ class Users(Iterator[User]):
         on_progress: Progress | None,
         entropy: Entropy | None,
     ) -> None:
+        if isinstance(names, str | bytes | bytearray):
+            raise TypeError("names takes several: give a list, a single text would be read by character")
+        if isinstance(names, Mapping):
+            raise TypeError("names takes several: give a list of rows, a single row would be read as its columns")
         self._account = account
         self._names = names
         self._template = template
@@ -236,10 +240,6 @@ def issue_users(
             template, or that came before.
         RevokedError: While iterating: *entropy* gave a key that the account revokes.
     """
-    if isinstance(names, str | bytes | bytearray):
-        raise TypeError("names takes several: give a list, a single text would be read by character")
-    if isinstance(names, Mapping):
-        raise TypeError("names takes several: give a list of rows, a single row would be read as its columns")
     if not isinstance(template, UserTemplate):
         raise TypeError(f"template is a UserTemplate, got {type(template).__name__}")
     if not isinstance(account, Account):

@@ -1,10 +1,12 @@
 """The members that every claim has, and how claims are edited."""
 
+import json
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
 
 from natscreds.claims._edit import changed
+from natscreds.claims._json import encode
 from natscreds.claims._model import Int64, Model
 from natscreds.errors import Problem
 from natscreds.nkeys import KeyType
@@ -89,6 +91,16 @@ class Claims(Model, frozen=True, kw_only=True, omit_defaults=True):
             now: The moment asked about; `None` asks about no time at all.
         """
         raise NotImplementedError  # each kind has its own
+
+    def pretty(self) -> str:
+        """Return the claims as JSON for people: members in the order of a token, indented by two, ASCII only.
+
+        They are told as they stand; `claims.prepared().pretty()` has what signing fills in and puts in order.
+
+        Raises:
+            InvalidClaimsError: A value that has no JSON form.
+        """
+        return json.dumps(json.loads(encode(self)), indent=2)
 
     def as_version_2(self) -> Self:
         """Return claims read from a version 1 token as those of version 2, knowing that not all of it was kept."""

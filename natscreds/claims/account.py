@@ -11,8 +11,10 @@ from natscreds.claims._edit import latest, several
 from natscreds.claims._rules_account import check_account
 from natscreds.claims._time import seconds
 from natscreds.claims.account_body import AccountBody
+from natscreds.claims.activation import ActivationClaims
 from natscreds.claims.exchange import Export, Import, ServiceLatency, WeightedMapping, revoked
 from natscreds.claims.permissions import Scope, without_empty_lists
+from natscreds.claims.user import UserClaims
 from natscreds.errors import InvalidClaimsError, Problem
 from natscreds.nkeys import KeyType, parse_public
 
@@ -55,6 +57,19 @@ class AccountClaims(Claims, frozen=True, kw_only=True, omit_defaults=True):
     def scope(self, key: str) -> Scope | None:
         """Return the role whose signing key is *key*; `None` if that is no role's."""
         return next((scope for scope in self.scopes if scope.key == key), None)
+
+    def did_sign(self, claims: Claims) -> bool:
+        """Tell whether *claims* name a key of this account as their issuer, by the rule of nats-io/jwt v2.
+
+        The key is the identity or, for users and activations with this `issuer_account`, a signing key or a role's. A
+        strict operator, whose servers take no user from the identity, is not asked. Nothing but the names is compared:
+        that the signature holds is told by `natscreds.tokens.verify`.
+        """
+        if claims.iss == self.sub:
+            return bool(claims.iss)
+        if not isinstance(claims, UserClaims | ActivationClaims) or claims.nats.issuer_account != self.sub:
+            return False
+        return any(_public(key) == claims.iss for key in self.nats.signing_keys)
 
     def with_signing_key(self, key: str | Scope) -> "AccountClaims":
         """Return the claims with a signing key, or a role; one with the same key is replaced."""

@@ -79,6 +79,12 @@ class AccountLimits(Model, frozen=True, kw_only=True, omit_defaults=True):
     max_bytes_required: bool = False
     tiered_limits: Mapping[str, JetStreamLimits] = {}
 
+    @property
+    def jetstream_enabled(self) -> bool:
+        """There is storage to use: in one of the tiers, where there are tiers, or else in the flat members."""
+        tiers = self.tiered_limits.values() or (self,)
+        return any(tier.mem_storage or tier.disk_storage for tier in tiers)
+
 
 class ExternalAuthorization(Model, frozen=True, kw_only=True, omit_defaults=True):
     """Auth callout: a service of this account decides who connects.

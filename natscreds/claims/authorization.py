@@ -179,6 +179,16 @@ class AuthorizationRequestClaims(Claims, frozen=True, kw_only=True, omit_default
         """The member `nats`."""
         return self.nats
 
+    def pretty(self) -> str:
+        """Return the claims as JSON for people, with `...` for the secrets that the client showed.
+
+        What it showed beside the known members is left out.
+        """
+        shown = self.nats.connect_opts
+        kept_back = {name: "..." for name in _SECRET_OPTIONS if getattr(shown, name)}
+        opts = msgspec.structs.replace(shown, unknown=msgspec.UNSET, **kept_back)
+        return Claims.pretty(msgspec.structs.replace(self, nats=msgspec.structs.replace(self.nats, connect_opts=opts)))
+
     def check(self, now: "int | datetime | None" = None) -> list[Problem]:
         """Return what is wrong or doubtful, by the reference's rules and by what servers punish; empty is good.
 

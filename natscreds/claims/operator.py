@@ -69,6 +69,16 @@ class OperatorClaims(Claims, frozen=True, kw_only=True, omit_defaults=True):
         own = () if self.nats.strict_signing_key_usage else (self.sub,)
         return (*own, *self.nats.signing_keys)
 
+    def did_sign(self, claims: Claims) -> bool:
+        """Tell whether *claims* name a key of this operator as their issuer, by the rule of nats-io/jwt v2.
+
+        The key is a signing key or the identity; the identity of a strict operator counts for its own token only.
+        Nothing but the names is compared: that the signature holds is told by `natscreds.tokens.verify`.
+        """
+        if claims.iss != self.sub:
+            return claims.iss in self.nats.signing_keys
+        return bool(claims.iss) and (not self.nats.strict_signing_key_usage or claims.sub == self.sub)
+
     def with_signing_key(self, key: str) -> "OperatorClaims":
         """Return the claims with one more signing key, a public operator nkey."""
         parse_public(key, KeyType.OPERATOR)

@@ -29,6 +29,8 @@ _DOOR = {
     "Signer": "nkeys",
     "User": "chain",
     "UserTemplate": "chain",
+    "check_hierarchy": "hierarchy",
+    "diagram": "hierarchy",
     "issue_users": "bulk",
     "verify_chain": "chain",
 }
@@ -39,6 +41,7 @@ _ROOMS = (
     "creds",
     "envelope",
     "errors",
+    "hierarchy",
     "nkeys",
     "server",
     "subjects",
@@ -62,10 +65,13 @@ __all__ = [  # the table above, and the modules
     "__version__",
     "bulk",
     "chain",
+    "check_hierarchy",
     "claims",
     "creds",
+    "diagram",
     "envelope",
     "errors",
+    "hierarchy",
     "issue_users",
     "nkeys",
     "server",
@@ -84,6 +90,7 @@ if TYPE_CHECKING:
         creds,
         envelope,
         errors,
+        hierarchy,
         nkeys,
         server,
         subjects,
@@ -95,6 +102,7 @@ if TYPE_CHECKING:
     from natscreds.chain import Account, Operator, Role, User, UserTemplate, verify_chain
     from natscreds.creds import Creds
     from natscreds.errors import NatsCredsError
+    from natscreds.hierarchy import check_hierarchy, diagram
     from natscreds.nkeys import KeyPair, KeyType, PublicKey, Signer
 
 

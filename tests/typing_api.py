@@ -78,3 +78,6 @@ def trust() -> None:
     assert_type(natscreds.tokens.verify("a.b.c", UserClaims), Token[UserClaims])
     assert_type(natscreds.tokens.verify("a.b.c", UserClaims).claims.nats.issuer_account, str)
     assert_type(natscreds.server.config("o", ["a"]), str)
+    operator = Operator.create("acme")
+    assert_type(natscreds.check_hierarchy(operator, ["a", operator.create_account("b")], now=1), list[Problem])
+    assert_type(natscreds.diagram("o", iter([operator.create_account("b")])), str)

@@ -1,0 +1,181 @@
+"""The rules of imports: whether the exporter grants them, and what granted ones do to one another."""
+
+import re
+from collections.abc import Iterator
+
+from natscreds import subjects, tokens
+from natscreds.claims import ActivationClaims, Export
+from natscreds.errors import NatsCredsError
+from natscreds.hierarchy._accounts import Found, Hierarchy, Taken, signing_keys
+
+__all__ = ["Grants", "check_export", "check_meetings"]
+
+_REFERENCE = re.compile(r"\*|\$[+-]?[0-9]+")
+
+
+class Grants:
+    """All imports of a hierarchy, each with what keeps its exporter from granting it.
+
+    Attributes:
+        hierarchy: Whose imports.
+        checked: The imports by account, with what `check_export` found.
+    """
+
+    def __init__(self, hierarchy: Hierarchy) -> None:
+        self.hierarchy = hierarchy
+        self.checked = {
+            key: [(taken, check_export(hierarchy, taken)) for taken in hierarchy.imports(key)]
+            for key in hierarchy.accounts
+        }
+        self._granted: dict[tuple[str, str], list[Taken]] = {}
+        for key, checked in self.checked.items():
+            for taken, faults in checked:
+                if taken.said.type and not faults:
+                    self._granted.setdefault((key, taken.said.type), []).append(taken)
+
+    def of(self, importer: str, kind: str) -> list[Taken]:
+        """Return the imports of an account that its exporters grant."""
+        return self._granted.get((importer, kind), [])
+
+
+def check_export(hierarchy: Hierarchy, taken: Taken) -> Found:
+    """Return what keeps the exporter from granting an import; nothing of what the importer's own claims tell."""
+    found, said, key = Found(), taken.said, taken.importer
+    kind = said.type
+    if kind is None or not said.account or subjects.faults(taken.remote) or subjects.faults(taken.local):
+        return found
+    if _check_names(taken, found):
+        return found
+    if taken.exporter not in hierarchy.accounts:
+        told = f"account {said.account!a} is not among those given: whether it exports this cannot be told"
+        found.warning(key, f"{taken.path}.account", "exporter-unknown", told)
+        return found
+    path = f"{taken.path}.subject"
+    covering = hierarchy.covering(taken.exporter, kind, taken.remote)
+    if not covering:
+        other = "service" if kind == "stream" else "stream"
+        if hierarchy.covering(taken.exporter, other, taken.remote):
+            told = f"account {said.account} exports {taken.remote!a} as a {other}, not as a {kind}"
+            found.error(key, path, "export-other-type", told)
+        else:
+            told = f"account {said.account} has no {kind} export that covers {taken.remote!a}"
+            found.error(key, path, "export-missing", told)
+        return found
+    faults = [_fault(hierarchy, taken, export) for export in covering]
+    refused = [fault for fault in faults if fault is not None]
+    if refused and len(refused) < len(faults):
+        told = f"several exports cover {taken.remote!a}, and servers take any of them; of one, {refused[0][1]}"
+        found.error(key, path, "export-ambiguous", told)
+    elif refused:
+        member = "subject" if refused[0][0] == "position-other-account" else "token"
+        found.error(key, f"{taken.path}.{member}", *refused[0])
+    return found
+
+
+def _check_names(taken: Taken, found: Found) -> bool:
+    """Check what servers mind in the two names of an import; tell whether they skip it for that."""
+    said, key = taken.said, taken.importer
+    if not (subjects.is_valid(taken.remote) and subjects.is_valid(taken.local)):
+        found.error(key, taken.path, "import-invalid", "servers take no such subject: > is last, no white space in it")
+    elif said.local_subject:
+        if not subjects.renaming_faults(said.local_subject, said.subject) and not _keeps_all(taken):
+            told = "each wildcard of the subject stands in the local one once, as * or $1, $2 and so on"
+            found.error(key, f"{taken.path}.local_subject", "import-renaming", told)
+    elif said.to and said.type == "stream" and subjects.has_wildcards(said.to):
+        found.error(key, f"{taken.path}.to", "import-renaming", "what goes before a stream's subject has no wildcards")
+    elif said.to and subjects.has_wildcards(said.to) and subjects.renaming_faults(said.subject, said.to):
+        found.error(key, f"{taken.path}.to", "import-renaming", "a service has as many wildcards there as here")
+    return bool(found)
+
+
+def _keeps_all(taken: Taken) -> bool:
+    """Tell whether a renaming uses each wildcard once; nats-server 2.15 dies of some that do not (`$0.$1`)."""
+    stars = 0
+    named: list[str] = []
+    for word in filter(_REFERENCE.fullmatch, taken.said.local_subject.split(".")):
+        stars += word == "*"
+        named.append(f"${stars}" if word == "*" else word)
+    wanted = range(1, subjects.wildcard_count(taken.remote) + 1)
+    return sorted(named) == sorted(f"${number}" for number in wanted)
+
+
+def _fault(hierarchy: Hierarchy, taken: Taken, export: Export) -> tuple[str, str] | None:
+    """Return code and sentence of why *export* does not grant the import; `None` if it does."""
+    position = export.account_token_position
+    if position:  # it takes the place of activations
+        spelled = taken.remote.split(".")
+        if taken.remote != export.subject and position <= len(spelled) and spelled[position - 1] == taken.importer:
+            return None
+        return "position-other-account", f"token {position} of the subject is the importing account's key"
+    if not export.token_req:
+        return None
+    if not taken.said.token:
+        return "activation-missing", "the export asks for an activation token"
+    try:
+        activation = tokens.verify(taken.said.token, ActivationClaims).claims
+    except NatsCredsError:
+        return None  # told by the claims' own check
+    exporter = hierarchy.accounts[taken.exporter]
+    named = activation.nats.issuer_account
+    signers = (*signing_keys(exporter), *(() if hierarchy.strict else (exporter.sub,)))
+    if named and (named != exporter.sub or activation.iss not in signers):
+        return "activation-signer", f"the activation is by {activation.iss}, which does not sign for the exporter"
+    revoked = [until for held, until in export.revocations.items() if held in (taken.importer, "*")]
+    if revoked and max(revoked) >= activation.iat:
+        return "activation-revoked", f"the export refuses activations issued up to {max(revoked)}"
+    return None
+
+
+def check_meetings(grants: Grants, key: str, found: Found) -> None:
+    """Check what the granted imports of an account do to one another, and to those of other accounts."""
+    told_before = {problem.path for problem in found if problem.code == "import-repeated"}
+    for kind in ("service", "stream"):
+        seen: dict[tuple[str, str], Taken] = {}
+        for taken in grants.of(key, kind):
+            first = seen.setdefault((taken.exporter, taken.local if kind == "service" else taken.remote), taken)
+            if first is not taken and f"$[{key}]{taken.path[1:]}" not in told_before:
+                told = f"servers take {first.path} and skip this: an account's subject is imported once"
+                found.error(key, taken.path, "import-repeated", told)
+            if _forms_cycle(grants, taken, kind):
+                told = f"accounts import {kind}s from one another in a circle: servers skip what closes it"
+                found.error(key, taken.path, "import-cycle", told)
+    services = grants.of(key, "service")
+    for at, taken in enumerate(services):
+        for other in services[:at]:
+            if other.exporter != taken.exporter and subjects.overlaps(other.local, taken.local):
+                told = f"a request may go to account {other.exporter} as well, by {other.path}"
+                found.warning(key, taken.path, "import-collision", told)
+                break
+
+
+def _forms_cycle(grants: Grants, taken: Taken, kind: str) -> bool:
+    """Tell whether servers see a circle when this import comes after all others: their search, not a better one."""
+    starts = (taken.local,) if kind == "service" else (taken.local, taken.remote)
+    return any(_comes_back(grants, taken, kind, start) for start in dict.fromkeys(starts))
+
+
+def _comes_back(grants: Grants, taken: Taken, kind: str, subject: str) -> bool:
+    """Search depth first, as servers do: an account that was passed before closes a circle, wherever it was passed."""
+    visited = {taken.importer}
+    path = [(taken.exporter, subject, _onward(grants, taken.exporter, kind, subject))]
+    while path:
+        account, subject, onward = path[-1]
+        for other in onward:
+            if other is taken or not subjects.overlaps(subject, other.remote if kind == "service" else other.local):
+                continue
+            if other.exporter in visited:
+                return True
+            visited.add(account)
+            narrowed = other.local if subjects.is_subset(other.local, subject) else subject
+            path.append((other.exporter, narrowed, _onward(grants, other.exporter, kind, narrowed)))
+            break
+        else:
+            path.pop()
+    return False
+
+
+def _onward(grants: Grants, account: str, kind: str, subject: str) -> Iterator[Taken]:
+    """Return the imports that servers look at next; of streams only where the account exports the subject."""
+    if kind == "stream" and not grants.hierarchy.covering(account, kind, subject):
+        return iter(())
+    return iter(grants.of(account, kind))

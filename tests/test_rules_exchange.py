@@ -1,4 +1,4 @@
-"""Every rule of exports, imports and mappings: one problem each, and none beside."""
+"""Every rule of exports and imports: one problem each, and none beside."""
 
 # ruff: noqa: ANN401  # members of claims are of any type
 
@@ -38,14 +38,6 @@ def latency(**members: Any) -> Asked:
 
 def position(subject: str, at: int, **members: Any) -> Asked:
     return exports(stream(subject, account_token_position=at, **members))
-
-
-def mapped(*destinations: dict[str, Any], source: str = "a") -> Asked:
-    return account(mappings={source: destinations})
-
-
-def to(weight: int = 0, subject: str = "b", **members: Any) -> dict[str, Any]:
-    return {"subject": subject, "weight": weight, **members}
 
 
 def activation(subject: str = "a", *, kind: str | None = "stream", **members: Any) -> str:
@@ -373,36 +365,7 @@ ACTIVATIONS = [
     ),
 ]
 
-MAPPINGS = [
-    Rule("subject-empty", "error", "$.nats.mappings['']", mapped(to(), source=""), mapped(to()), "of a mapping"),
-    Rule(
-        "subject-space",
-        "error",
-        "$.nats.mappings['a'][1].subject",
-        mapped(to(50), to(50, "b c")),
-        mapped(to(50), to(50, "c")),
-        "of a destination",
-    ),
-    Rule(
-        "mapping-weight",
-        "error",
-        "$.nats.mappings['a'][0].weight",
-        mapped(to(101)),
-        mapped(to(100)),
-        also=("mapping-sum",),
-    ),
-    Rule("mapping-sum", "error", "$.nats.mappings['a']", mapped(to(50), to(51, "c")), mapped(to(50), to(50, "c"))),
-    Rule("mapping-sum", "error", "$.nats.mappings['a']", mapped(to(), to(1, "c")), mapped(to()), "no weight is all"),
-    Rule(
-        "mapping-cluster-sum",
-        "error",
-        "$.nats.mappings['a'][1].weight",
-        mapped(to(60, cluster="x"), to(41, "c", cluster="x")),
-        mapped(to(60, cluster="x"), to(60, "c", cluster="y"), to(100, "d")),
-    ),
-]
-
-RULES = [*EXPORTS, *IMPORTS, *ACTIVATIONS, *MAPPINGS]
+RULES = [*EXPORTS, *IMPORTS, *ACTIVATIONS]
 
 
 @each(RULES)

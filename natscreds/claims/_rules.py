@@ -10,7 +10,7 @@ from natscreds import subjects
 from natscreds.claims._claims import Claims
 from natscreds.claims._formats import info_url_fault, is_network, is_time_of_day, is_time_zone
 from natscreds.claims._json import encode
-from natscreds.claims.permissions import Permission, Permissions, UserPermissionLimits
+from natscreds.claims.permissions import Permissions, UserPermissionLimits
 from natscreds.claims.templates import has_calls
 from natscreds.errors import InvalidClaimsError, Problem, Severity
 from natscreds.nkeys import KeyType, is_public, is_sound, raw_public
@@ -49,6 +49,8 @@ BEYOND_REFERENCE = frozenset(
         "key-unsound",
         "limit-negative",
         "limit-zero",
+        "mapping-dropped",
+        "mapping-repeated",
         "no-expiry",
         "payload-zero",
         "role-and-permissions",
@@ -183,11 +185,6 @@ def check_calls_unscoped(permissions: Permissions | UserPermissionLimits, path: 
                         "template-calls-unscoped",
                         "servers fill {{…}} in under a role only; here it is plain text",
                     )
-
-
-def check_direction_empty(permission: Permission) -> bool:
-    """Tell whether nothing is said in a direction."""
-    return not permission.allow and not permission.deny
 
 
 def check_info(description: str, info_url: str, path: str, found: Found) -> None:

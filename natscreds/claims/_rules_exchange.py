@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from natscreds import subjects
 from natscreds.claims._json import decode
+from natscreds.claims._mappings import destination_fault
 from natscreds.claims._rules import Found, check_info
 from natscreds.claims._v1 import migrate
 from natscreds.claims.activation import ActivationClaims
@@ -192,14 +193,19 @@ def _migrate(payload: bytes, model: type[ActivationClaims]) -> ActivationClaims:
 
 
 def check_mappings(mappings: Mapping[str, Sequence[WeightedMapping]], path: str, found: Found) -> None:
-    """Check where mapped subjects go, and that weights do not add up to more than all."""
+    """Check where mapped subjects go, that weights do not add up to more than all, and that servers can do it."""
     for source in sorted(mappings):
         place = f"{path}[{source!a}]"
-        found.subject(place, source)
+        sound = found.subject(place, source)
+        if sound and not subjects.is_valid(source):
+            found.error(place, "mapping-dropped", "servers drop the mapping: > is last, no white space")
+            sound = False
         total = 0
         clusters: dict[str, int] = {}
+        met: set[str] = set()
         for at, destination in enumerate(mappings[source]):
-            found.subject(f"{place}[{at}].subject", destination.subject)
+            if found.subject(f"{place}[{at}].subject", destination.subject) and sound:
+                _check_destination(source, destination.subject, f"{place}[{at}].subject", met, found)
             weight = destination.weight or 100
             if weight > 100:
                 found.error(f"{place}[{at}].weight", "mapping-weight", "a weight is a percentage, at most 100")
@@ -211,3 +217,12 @@ def check_mappings(mappings: Mapping[str, Sequence[WeightedMapping]], path: str,
                 total += weight
         if total > 100:
             found.error(place, "mapping-sum", f"weights add up to at most 100, got {total}")
+
+
+def _check_destination(source: str, destination: str, path: str, met: set[str], found: Found) -> None:
+    """Note a destination that servers drop the mapping for; *met* are those before it."""
+    if destination in met:
+        found.error(path, "mapping-repeated", "servers drop a mapping in which a destination stands twice")
+    met.add(destination)
+    if fault := destination_fault(source, destination):
+        found.error(path, "mapping-dropped", f"servers drop the mapping: {fault}")

@@ -281,19 +281,34 @@ def _parse_any(envelope: Envelope) -> UnverifiedToken[Claims]:
     return parse(envelope.text, kind)
 
 
+# What the reference reads beside the data of generic claims, if only to refuse another type.
+_BESIDE: dict[str, tuple[object, str]] = {
+    "type": (str | None, "a text"),
+    "tags": (list[str] | None, "a list of texts"),
+    "version": (int | None, "a whole number"),
+}
+
+
+def _beside(raw: bytes, name: str) -> object:
+    kind, told = _BESIDE[name]
+    fault = ""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError:
+        fault = f"expected {told} at $.{name}"
+    raise TokenError(fault)
+
+
 def _parse_generic(envelope: Envelope, kind: type[ClaimsT]) -> UnverifiedToken[ClaimsT]:
     """Read free data. The header tells the version, as generic data has no place of its own for it."""
     claims = decode(envelope.payload, kind)
+    unknown = claims.unknown if isinstance(claims.unknown, Unknown) else Unknown({})
+    beside = {name: _beside(unknown.members.get(name, b"null"), name) for name in _BESIDE}
     if not envelope.version_1_header:
         return UnverifiedToken(envelope, claims)
     # Version 1 kept `type` and `tags` beside the data; they belong to it.
     generic = cast("GenericClaims", claims)
-    unknown = claims.unknown if isinstance(claims.unknown, Unknown) else Unknown({})
-    data = dict(generic.nats)
-    for name in ("type", "tags"):
-        value = msgspec.json.decode(unknown.members.get(name, b"null"))
-        if value:
-            data[name] = value
+    data = {**generic.nats, **{name: beside[name] for name in ("type", "tags") if beside[name]}}
     rest = {name: raw for name, raw in unknown.members.items() if name not in ("type", "tags")}
     moved = msgspec.structs.replace(generic, nats=data, unknown=Unknown(rest) if rest else msgspec.UNSET)
     return UnverifiedToken(envelope, cast("ClaimsT", moved), 1)

@@ -10,7 +10,8 @@ from typing import TypeVar
 import msgspec
 
 from natscreds.claims._json import check_document, fold, reread
-from natscreds.claims._model import Model
+from natscreds.claims._model import Int64, Model
+from natscreds.claims.permissions import TimeRange
 from natscreds.errors import TokenError
 
 __all__ = ["migrate"]
@@ -30,6 +31,26 @@ ModelT = TypeVar("ModelT", bound=Model)
 _Members = dict[str, msgspec.Raw]
 
 
+class _Dropped(Model, frozen=True, kw_only=True, omit_defaults=True):
+    """What is read and not kept: servers refuse the token in which one of these is of another type."""
+
+    issuer_account: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class _DroppedOfUser(_Dropped, frozen=True, kw_only=True, omit_defaults=True):
+    max: Int64 = 0
+
+
+class _DroppedOfActivation(_DroppedOfUser, frozen=True, kw_only=True, omit_defaults=True):
+    payload: Int64 = 0
+    src: str = ""
+    times: tuple[TimeRange, ...] = ()
+
+
+_DROPPED: dict[str, type[_Dropped]] = {"user": _DroppedOfUser, "activation": _DroppedOfActivation}
+
+
 def migrate(payload: bytes, kind: str, model: type[ModelT]) -> ModelT:
     """Read version 1 claims of *kind* as *model*.
 
@@ -38,7 +59,8 @@ def migrate(payload: bytes, kind: str, model: type[ModelT]) -> ModelT:
     """
     check_document(payload)
     top = _members(payload, _TOP, "$")
-    body = _members(bytes(top["nats"]), _KEPT[kind], "$.nats") if "nats" in top else {}
+    body = _members(bytes(top["nats"]), _KEPT[kind], "$.nats", kind == "activation") if "nats" in top else {}
+    _check_dropped(top, body, _DROPPED.get(kind, _Dropped))
     kept = {name: body[name] for name in _KEPT[kind] if name in body}
     if kind == "account":
         if "limits" in kept:
@@ -61,15 +83,26 @@ def _object(members: _Members) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(members))
 
 
-def _members(raw: bytes, known: tuple[str, ...], path: str) -> _Members:
-    """Return the members of an object, `null` left out, refusing those that a server reads as another."""
+def _check_dropped(top: _Members, body: _Members, model: type[_Dropped]) -> None:
+    places = {name: top if name == "issuer_account" else body for name in model.__struct_fields__}
+    reread(bytes(_object({name: place[name] for name, place in places.items() if name in place})), model)
+
+
+def _members(raw: bytes, known: tuple[str, ...], path: str, typed: bool = False) -> _Members:
+    """Return the members of an object, `null` left out, refusing those that a server reads as another.
+
+    A *typed* object has no `null` for its type: servers refuse that.
+    """
     if raw.strip()[:1] != b"{":
         raise TokenError(f"expected an object at {path}")
     members = msgspec.json.decode(raw, type=_Members)
     for name in members:
         if name not in known and fold(name) in known:
             raise TokenError(f"member {name!a} at {path} reads as {fold(name)!r} on a server")
-    return {name: item for name, item in members.items() if bytes(item).strip() != b"null"}
+    found = {name: item for name, item in members.items() if bytes(item).strip() != b"null"}
+    if typed and "type" in members and "type" not in found:
+        raise TokenError(f"null does not stand at {path}.type")
+    return found
 
 
 def _refuse_roles(kept: _Members) -> None:

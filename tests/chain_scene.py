@@ -9,6 +9,7 @@ from chain_parts import T
 from natscreds import KeyPair, KeyType, tokens, verify_chain
 from natscreds.chain import Chain
 from natscreds.claims import AccountClaims, OperatorClaims, Scope, UserClaims, encode
+from natscreds.nkeys import Signer
 
 __all__ = ["NOW", "Scene", "said_twice", "unsigned", "verify"]
 
@@ -31,7 +32,7 @@ class Scene:
         self.user = UserClaims(name="d-1", sub=self.user_key.public).replace(
             subs=-1, data=-1, payload=-1, pub={"allow": ["a"]}, issuer_account=self.account_key.public
         )
-        self.signers = {"operator": self.identity, "account": self.operator_key, "user": self.plain}
+        self.signers: dict[str, Signer] = {"operator": self.identity, "account": self.operator_key, "user": self.plain}
         self.iat = {"operator": T, "account": T, "user": T}
         self.finish: dict[str, Callable[[str], str]] = {}
         self.trusted: list[str] | None = None

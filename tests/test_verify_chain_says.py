@@ -4,17 +4,20 @@ import json
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha512
+from os import urandom
 from typing import Any
 
 import msgspec
 import pytest
 from chain_parts import T
 from chain_scene import NOW, Scene, unsigned, verify
+from nacl import bindings
 
 from natscreds import Account, KeyPair, KeyType, Operator, User, tokens, verify_chain
 from natscreds.chain import Chain
 from natscreds.claims import Permission, encode
-from natscreds.envelope import seal_token
+from natscreds.envelope import open_token, seal_token
 from natscreds.errors import (
     BadSignatureError,
     ExpiredError,
@@ -445,6 +448,62 @@ def test_a_user_about_a_key_of_another_type_is_refused() -> None:
     texts["user"] = seal_token(json.dumps(claims).encode(), scene.plain)
     with pytest.raises(WrongKeyTypeError):
         verify(texts)
+
+
+class MixedOrder:
+    """A key that is a sound one plus a point of order 8. Its signatures hold, for libsodium and for servers."""
+
+    def __init__(self, kind: KeyType) -> None:
+        self._scalar = bindings.crypto_core_ed25519_scalar_reduce(urandom(64))
+        torsion = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+        sound = bindings.crypto_scalarmult_ed25519_base_noclamp(self._scalar)
+        self.raw = bindings.crypto_core_ed25519_add(sound, torsion)
+        self.public = format_public(kind, self.raw)
+
+    def sign(self, data: bytes, /) -> bytes:
+        while True:
+            nonce = bindings.crypto_core_ed25519_scalar_reduce(urandom(64))
+            point = bindings.crypto_scalarmult_ed25519_base_noclamp(nonce)
+            challenge = bindings.crypto_core_ed25519_scalar_reduce(sha512(point + self.raw + data).digest())
+            if challenge[0] % 8 == 0:  # then the point of order 8 is multiplied away
+                product = bindings.crypto_core_ed25519_scalar_mul(challenge, self._scalar)
+                return point + bytes(bindings.crypto_core_ed25519_scalar_add(nonce, product))
+
+
+def signed_by(weak: MixedOrder, text: str) -> str:
+    """Return the claims of a token, as they are, signed by *weak*; `tokens.sign` would not."""
+    claims = json.loads(encode(tokens.parse(text).claims))
+    claims["iss"] = weak.public
+    sealed = seal_token(json.dumps(claims).encode(), weak)
+    envelope = open_token(sealed)
+    bindings.crypto_sign_open(envelope.signature + envelope.signed(2), weak.raw)  # it holds
+    return sealed
+
+
+def test_users_of_a_key_that_is_no_sound_point_are_refused_although_the_signature_holds() -> None:
+    scene, weak = Scene(), MixedOrder(KeyType.ACCOUNT)
+    scene.account = scene.account.replace(signing_keys=[weak.public])
+    texts = scene.texts()
+    with pytest.raises(TokenError, match="prime-order"):
+        verify(texts | {"user": signed_by(weak, texts["user"])})
+
+
+@pytest.mark.parametrize("which", ["operator", "account"])
+def test_an_operators_key_that_is_no_sound_point_is_refused_although_the_signature_holds(which: str) -> None:
+    scene, weak = Scene(), MixedOrder(KeyType.OPERATOR)
+    scene.operator = scene.operator.replace(signing_keys=[weak.public, scene.operator_key.public])
+    texts = scene.texts()
+    with pytest.raises(TokenError, match="prime-order"):
+        verify(texts | {which: signed_by(weak, texts[which])})
+
+
+@pytest.mark.parametrize("members", [{"pub": {"allow": []}}, {"sub": {"deny": []}, "src": [], "times": []}], ids=str)
+def test_an_empty_list_of_a_user_is_no_list_as_servers_read_it(members: dict[str, object]) -> None:
+    scene = Scene()
+    found = verify(scene.texts() | {"user": raw_user(scene, **members)}).permissions
+    assert found is not None
+    assert (found.src, found.times) == (None, None)
+    assert () not in (found.pub.allow, found.pub.deny, found.sub.allow, found.sub.deny)
 
 
 # --- the moment

@@ -12,6 +12,7 @@ from natscreds.chain.moments import Moment, clock
 from natscreds.chain.operator import Operator
 from natscreds.chain.user import User
 from natscreds.claims import BEYOND_REFERENCE, AccountClaims, OperatorClaims, UserClaims, UserPermissionLimits, seconds
+from natscreds.claims.permissions import without_empty_lists
 from natscreds.errors import (
     ExpiredError,
     InvalidClaimsError,
@@ -35,7 +36,7 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
         account: The account's claims.
         user: The user's claims, or `None` if no user was asked about.
         permissions: What the user may do: its own permissions and limits, or those of its role with the template filled
-            in. Empty permissions mean the account's `default_permissions`.
+            in. Empty permissions mean the account's `default_permissions`. An empty list is `None`, as servers read it.
         problems: What a server does not act on, such as an operator past its expiry.
     """
 
@@ -153,7 +154,7 @@ def _admit(user: UserClaims, account: AccountClaims, *, strict: bool) -> UserPer
     revocations = account.nats.revocations
     if any(key in revocations and revocations[key] >= user.iat for key in (user.sub, "*")):
         raise RevokedError(f"account {account.sub} revokes user {user.sub}")
-    return limits
+    return without_empty_lists(limits)
 
 
 def _doubts(operator: OperatorClaims, moment: int) -> tuple[Problem, ...]:

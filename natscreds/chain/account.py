@@ -143,7 +143,9 @@ class Account:
         )
         return cls(jwt, claims, key=key, signers=signers, strict=strict)
 
-    def issued_again(self, jwt: str, claims: AccountClaims, *, more: tuple[Signer, ...] = (), strict: bool) -> "Account":
+    def issued_again(
+        self, jwt: str, claims: AccountClaims, *, more: tuple[Signer, ...] = (), strict: bool
+    ) -> "Account":
         """Return the account with another token; keys that it no longer lists are let go."""
         kept = {signer.public: signer for signer in (*self._signers, *more)}
         known = {claims.sub, *_listed(claims)}

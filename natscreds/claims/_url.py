@@ -78,7 +78,9 @@ def _read(text: str) -> Url:
         rest = slash + path
         info, at, host = authority.rpartition("@")
         user = bool(at)
-        _check_user(info)
+        if not _IN_USER.issuperset(info):
+            raise _NotAUrlError
+        _check_escapes(info)
         hostname = _read_host(host, one_colon=scheme in ("http", "https"))
     _check_escapes(rest)
     return Url(scheme, user, hostname, rest)
@@ -131,13 +133,6 @@ def _check_characters(text: str) -> None:
     """Check what stands unescaped in a host or a zone."""
     if any(character < "\x80" and character not in _IN_HOST and character != "%" for character in text):
         raise _NotAUrlError
-
-
-def _check_user(info: str) -> None:
-    if not _IN_USER.issuperset(info):
-        raise _NotAUrlError
-    for part in info.split(":", 1):  # an escape does not reach over the colon between name and password
-        _check_escapes(part)
 
 
 def _check_escapes(text: str) -> list[str]:

@@ -6,7 +6,7 @@ r"""URLs as the reference reads them, which is how Go's net/url does: stricter t
   without a scheme the first path segment has no colon.
 - What follows the first `?` is the query: anything at all.
 - What follows a scheme and does not begin with `/` is opaque: it has neither host nor path (`nats:h:4222`).
-- `//` begins user, host and port, up to the next `/`; without a scheme, `///` is a path. The last `@` ends the user.
+- `//` begins user, host and port, up to the next `/`. The last `@` ends the user.
 - A user is ASCII letters, digits and ``- . _ : ~ ! $ & ' ( ) * + , ; = @``, and escapes.
 - A host has no blank and none of ``\ ^ ` { | }``; characters beyond ASCII stand as they are, or as escapes. No other
   escape but `%25` is allowed in it.
@@ -73,7 +73,7 @@ def _read(text: str) -> Url:
         if ":" in rest.partition("/")[0]:
             raise _NotAUrlError
     user, hostname = False, ""
-    if rest.startswith("//") and (scheme or not rest.startswith("///")):
+    if rest.startswith("//"):
         authority, slash, path = rest[2:].partition("/")
         rest = slash + path
         info, at, host = authority.rpartition("@")

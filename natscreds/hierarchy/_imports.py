@@ -13,12 +13,40 @@ __all__ = ["Grants", "check_export", "check_meetings"]
 _REFERENCE = re.compile(r"\*|\$[+-]?[0-9]+")
 
 
+class _BySubject:
+    """Imports by one of their two subjects: which of them meet another subject is a look-up for most."""
+
+    def __init__(self) -> None:
+        self._literal: dict[str, list[Taken]] = {}
+        self._wide: list[tuple[str, Taken]] = []
+
+    def add(self, subject: str, taken: Taken) -> None:
+        """Note an import."""
+        if "*" in subject or ">" in subject:
+            self._wide.append((subject, taken))
+        else:
+            self._literal.setdefault(subject, []).append(taken)
+
+    def meeting(self, subject: str) -> Iterator[Taken]:
+        """Yield the imports whose subject has a literal subject in common with *subject*."""
+        if "*" in subject or ">" in subject:
+            for held, those in self._literal.items():
+                if subjects.overlaps(held, subject):
+                    yield from those
+        else:
+            yield from self._literal.get(subject, ())
+        for held, taken in self._wide:
+            if subjects.overlaps(held, subject):
+                yield taken
+
+
 class Grants:
     """All imports of a hierarchy, each with what keeps its exporter from granting it.
 
     Attributes:
         hierarchy: Whose imports.
         checked: The imports by account, with what `check_export` found.
+        circles: The granted imports that servers find to lead back to their own importer.
     """
 
     def __init__(self, hierarchy: Hierarchy) -> None:
@@ -27,15 +55,33 @@ class Grants:
             key: [(taken, check_export(hierarchy, taken)) for taken in hierarchy.imports(key)]
             for key in hierarchy.accounts
         }
-        self._granted: dict[tuple[str, str], list[Taken]] = {}
+        self._granted: dict[tuple[str, str], tuple[list[Taken], _BySubject, _BySubject]] = {}
         for key, checked in self.checked.items():
             for taken, faults in checked:
-                if taken.said.type and not faults:
-                    self._granted.setdefault((key, taken.said.type), []).append(taken)
+                sound = subjects.is_valid(taken.local) and subjects.is_valid(taken.remote)
+                if taken.said.type and sound and not faults:
+                    place = (key, taken.said.type)
+                    listed, by_local, by_remote = self._granted.setdefault(place, ([], _BySubject(), _BySubject()))
+                    listed.append(taken)
+                    by_local.add(taken.local, taken)
+                    by_remote.add(taken.remote, taken)
+        self.circles: frozenset[tuple[str, int]] = frozenset()
+        self.circles = frozenset(
+            (key, taken.at)
+            for (key, kind), (listed, _, _) in self._granted.items()
+            for taken in listed
+            if _comes_back(self, taken, kind, to={key})
+        )
 
     def of(self, importer: str, kind: str) -> list[Taken]:
         """Return the imports of an account that its exporters grant."""
-        return self._granted.get((importer, kind), [])
+        return self._granted[importer, kind][0] if (importer, kind) in self._granted else []
+
+    def meeting(self, importer: str, kind: str, *, local: str = "", remote: str = "") -> Iterator[Taken]:
+        """Yield those of them whose local or remote subject meets the one given."""
+        if (importer, kind) in self._granted:
+            _, by_local, by_remote = self._granted[importer, kind]
+            yield from by_local.meeting(local) if local else by_remote.meeting(remote)
 
 
 def check_export(hierarchy: Hierarchy, taken: Taken) -> Found:
@@ -136,35 +182,48 @@ def check_meetings(grants: Grants, key: str, found: Found) -> None:
             if first is not taken and f"$[{key}]{taken.path[1:]}" not in told_before:
                 told = f"servers take {first.path} and skip this: an account's subject is imported once"
                 found.error(key, taken.path, "import-repeated", told)
-            if _forms_cycle(grants, taken, kind):
+            if (key, taken.at) in grants.circles or _comes_back(grants, taken, kind):
                 told = f"accounts import {kind}s from one another in a circle: servers skip what closes it"
                 found.error(key, taken.path, "import-cycle", told)
-    services = grants.of(key, "service")
-    for at, taken in enumerate(services):
-        for other in services[:at]:
-            if other.exporter != taken.exporter and subjects.overlaps(other.local, taken.local):
-                told = f"a request may go to account {other.exporter} as well, by {other.path}"
-                found.warning(key, taken.path, "import-collision", told)
-                break
+    for taken in grants.of(key, "stream"):
+        if any(True for _ in grants.meeting(taken.exporter, "stream", local=taken.remote)):
+            told = f"what account {taken.exporter} imports itself does not come along: streams are not passed on"
+            found.warning(key, taken.path, "stream-not-passed-on", told)
+    for taken in grants.of(key, "service"):
+        met = grants.meeting(key, "service", local=taken.local)
+        before = [other for other in met if other.at < taken.at and other.exporter != taken.exporter]
+        if before:
+            other = min(before, key=lambda one: one.at)
+            told = f"a request may go to account {other.exporter} as well, by {other.path}"
+            found.warning(key, taken.path, "import-collision", told)
 
 
-def _forms_cycle(grants: Grants, taken: Taken, kind: str) -> bool:
-    """Tell whether servers see a circle when this import comes after all others: their search, not a better one."""
+def _comes_back(grants: Grants, taken: Taken, kind: str, *, to: set[str] | None = None) -> bool:
+    """Tell whether servers see a circle when this import comes after all others: their search, not a better one.
+
+    Args:
+        grants: All imports; those that are in `circles` are left out, as servers skip one of them.
+        taken: The import.
+        kind: Its type.
+        to: The accounts that close a circle. `None`: every account that was passed before, as for servers, which call
+            it a circle as well when two ways meet.
+    """
     starts = (taken.local,) if kind == "service" else (taken.local, taken.remote)
-    return any(_comes_back(grants, taken, kind, start) for start in dict.fromkeys(starts))
+    return any(_search(grants, taken, kind, start, to) for start in dict.fromkeys(starts))
 
 
-def _comes_back(grants: Grants, taken: Taken, kind: str, subject: str) -> bool:
-    """Search depth first, as servers do: an account that was passed before closes a circle, wherever it was passed."""
+def _search(grants: Grants, taken: Taken, kind: str, subject: str, to: set[str] | None) -> bool:
     visited = {taken.importer}
     path = [(taken.exporter, subject, _onward(grants, taken.exporter, kind, subject))]
     while path:
         account, subject, onward = path[-1]
         for other in onward:
-            if other is taken or not subjects.overlaps(subject, other.remote if kind == "service" else other.local):
+            if other is taken:
                 continue
-            if other.exporter in visited:
+            if other.exporter in (visited if to is None else to):
                 return True
+            if other.exporter in visited:
+                continue
             visited.add(account)
             narrowed = other.local if subjects.is_subset(other.local, subject) else subject
             path.append((other.exporter, narrowed, _onward(grants, other.exporter, kind, narrowed)))
@@ -175,7 +234,13 @@ def _comes_back(grants: Grants, taken: Taken, kind: str, subject: str) -> bool:
 
 
 def _onward(grants: Grants, account: str, kind: str, subject: str) -> Iterator[Taken]:
-    """Return the imports that servers look at next; of streams only where the account exports the subject."""
-    if kind == "stream" and not grants.hierarchy.covering(account, kind, subject):
-        return iter(())
-    return iter(grants.of(account, kind))
+    """Yield the imports that servers look at next: services by the far name, streams by the near one if exported."""
+    if kind == "service":
+        met = grants.meeting(account, kind, remote=subject)
+    elif grants.hierarchy.covering(account, kind, subject):
+        met = grants.meeting(account, kind, local=subject)
+    else:
+        return
+    for taken in met:
+        if (taken.importer, taken.at) not in grants.circles:
+            yield taken

@@ -19,7 +19,7 @@ ASK = "$SYS.REQ.USER.INFO"
 
 Entries = tuple[str, ...] | None
 Installed = dict[str, tuple[Entries, Entries]]
-"""`pub` and `sub`: allow and deny, sorted, each None where there is none."""
+"""`pub` and `sub`: allow and deny, sorted, each entry once, None where there is none."""
 
 
 class Presented(NamedTuple):
@@ -96,4 +96,4 @@ def _with_queues(entries: Entries) -> Entries:
 
 
 def _sorted(entries: Iterable[str] | None) -> Entries:
-    return tuple(sorted(entries or ())) or None
+    return tuple(sorted(set(entries or ()))) or None

@@ -103,6 +103,98 @@ def test_a_server_would_take_such_a_name(place: Place, name: str) -> None:
         assert wire.subscribe("anybody.x") is None
 
 
+# Lists that are filled in
+
+
+class Filled(NamedTuple):
+    """Entries, who they are filled in for, and how many the server then has, of which some may be the same."""
+
+    what: str
+    entries: list[str]
+    tags: list[str]
+    many: int
+    name: str = "d-17"
+
+
+def plain(count: int) -> list[str]:
+    return [f"e{at}" for at in range(count)]
+
+
+def tagged(count: int) -> list[str]:
+    return [f"t:{at}" for at in range(count)]
+
+
+REFUSED = -1
+FILLED = [
+    Filled("two spellings are two choices", ["{{tag(t)}}.{{ tag(t) }}"], ["t:a", "t:b"], 4),
+    Filled("one spelling is one choice", ["{{tag(t)}}.{{tag(t)}}"], ["t:a", "t:b"], 2),
+    Filled("a choice made twice counts twice", ["{{tag(t)}}.{{tag(t)}}"], tagged(65), REFUSED),
+    Filled("and is good 64 times", ["{{tag(t)}}.{{tag(t)}}"], tagged(64), 64),
+    Filled("no room left by the same entries", ["{{tag(t)}}.{{tag(t)}}", "{{tag(u)}}"], [*tagged(64), "u:x"], REFUSED),
+    Filled("a call in a value is filled in later", ["{{name()}}.{{tag(t)}}"], ["t:a", "t:b"], 2, "{{tag(t)}}"),
+    Filled("a call in a value is too late", ["{{tag(t)}}.{{name()}}"], ["t:a", "t:b"], 2, "{{tag(t)}}"),
+    Filled("but not where it comes again", ["{{tag(t)}}.{{name()}}.{{tag(t)}}"], ["t:a", "t:b"], 4, "{{tag(t)}}"),
+    Filled("as many as there may be", [*plain(4095), "{{tag(t)}}"], ["t:a"], 4096),
+    Filled("one too many", [*plain(4096), "{{tag(t)}}"], ["t:a"], REFUSED),
+    Filled("one too many, of no tag", [*plain(4096), "{{tag(t)}}"], [], REFUSED),
+    Filled("no tag is one where it is counted", [*plain(4095), "{{tag(t)}}.{{tag(u)}}"], ["t:a", "t:b"], REFUSED),
+    Filled("the last is not counted without tags", ["{{tag(t)}}", *plain(4096)], ["t:a"], 4097),
+    Filled("names are not counted", [f"{{{{name()}}}}.{at}" for at in range(4100)], [], 4100),
+    Filled(
+        "what is dropped is not counted", ["{{tag(t)}}", "{{tag(u)}}"], [*(f"t:a {at}" for at in range(4096)), "u:x"], 1
+    ),
+]
+
+
+@pytest.mark.parametrize("filled", FILLED, ids=[filled.what.replace(" ", "-") for filled in FILLED])
+def test_a_list_is_filled_in_as_the_server_does(operator: Operator, filled: Filled) -> None:
+    account, key, now = operator.create_account("orders"), KeyPair.generate(KeyType.ACCOUNT), int(time.time())
+    template = Template(sub=Permission(allow=tuple(filled.entries)))
+    claims = account.claims.with_signing_key(Scope(key=key.public, role="role", template=template))
+    jwt = tokens.sign(claims, operator.signing_keys[0], issued_at=now, check=False)
+    user = signed(Drawn(0, filled.name, tuple(filled.tags), ""), {key: template}, account, now)
+    with NatsServer(operator, [jwt], extra="max_control_line: 1MB\nmax_payload: 8MB\n") as server:
+        listener = Listener(server.url, account.create_user("listener").creds)
+        seen = compare(operator, jwt, user, server, listener)
+        listener.close()
+    assert seen[0] == ("refused" if filled.many == REFUSED else "admitted")
+    if filled.many != REFUSED:
+        permissions = verify_chain(operator=operator, account=jwt, user=user.jwt).permissions
+        assert permissions is not None
+        assert len(permissions.sub.allow or ()) == filled.many
+
+
+def test_each_call_is_filled_in_as_the_server_does(operator: Operator) -> None:
+    account, now = operator.create_account("orders", tags=["r:eu", "r:a.b"]), int(time.time())
+    claims, roles = account.claims, dict[KeyPair, Template]()
+    for call in (*CALLS, *ODD):
+        for lists in ({"allow": (f"x.{call}",)}, {"deny": (f"x.{call}",)}, {"allow": ("a q", call), "deny": ("b",)}):
+            key, template = KeyPair.generate(KeyType.ACCOUNT), Template(sub=Permission(**lists))
+            roles[key] = template
+            claims = claims.with_signing_key(Scope(key=key.public, role=key.public, template=template))
+    jwt = tokens.sign(claims, operator.signing_keys[0], issued_at=now, check=False)
+    seen: Counter[str] = Counter()
+    with NatsServer(operator, [jwt]) as server:
+        listener = Listener(server.url, account.create_user("listener").creds)
+        for role in range(len(roles)):
+            for name, tags in (("d-1", ("t:a", "t:b.c", "t:a:b", "u:c")), ("", ()), ("x y", ("T:x", "t:", "t:*"))):
+                user = signed(Drawn(role, name, tags, ""), roles, account, now)
+                seen.update(compare(operator, jwt, user, server, listener))
+        listener.close()
+    assert seen["compared"] > seen["refused"] > 30
+
+
+def test_a_list_that_would_grow_without_end_is_given_up(operator: Operator) -> None:
+    account, key, now = operator.create_account("orders"), KeyPair.generate(KeyType.ACCOUNT), int(time.time())
+    template = Template(sub=Permission(allow=("{{name()}}" * 40,)))
+    claims = account.claims.with_signing_key(Scope(key=key.public, role="role", template=template))
+    jwt = tokens.sign(claims, operator.signing_keys[0], issued_at=now, check=False)
+    user = signed(Drawn(0, "{{name()}}" * 2, (), ""), {key: template}, account, now)
+    with pytest.raises(InvalidClaimsError) as caught:
+        verify_chain(operator=operator, account=jwt, user=user.jwt)
+    assert [problem.code for problem in caught.value.problems] == ["role-does-not-resolve"]
+
+
 # Roles and users of any sort
 
 CALLS = [

@@ -1,6 +1,6 @@
 """Role templates as nats-server expands them when a user of the role connects."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -13,7 +13,10 @@ from natscreds.errors import InvalidClaimsError
 __all__ = ["Facts", "calls_of", "has_calls", "inner", "resolve", "values_of"]
 
 MOST_ENTRIES = 4096
-"""Entries that one list may expand to on a server."""
+"""Entries that one list may expand to on a server, which counts at entries with tags, repeated ones too."""
+
+MOST_WORK = 1 << 24
+"""Characters gone over for one list. Servers have no such bound; but values may hold calls, and multiply."""
 
 
 def _refused(told: str) -> InvalidClaimsError:
@@ -63,6 +66,11 @@ def inner(call: str) -> str:
     return call[2:-2].strip().lower()
 
 
+def is_tag(call: str) -> bool:
+    """Tell whether a `{{call}}` asks for tags, of which there may be several or none."""
+    return inner(call).startswith(("tag(", "account-tag("))
+
+
 def values_of(call: str, facts: Facts) -> list[str]:
     """Return the values of one `{{call}}`; none for a tag that is not there.
 
@@ -92,25 +100,36 @@ def _expand(entries: tuple[str, ...], facts: Facts, *, deny: bool) -> tuple[str,
     if not any(has_calls(entry) for entry in entries):
         return entries
     expanded: list[str] = []
+    work = 0
     for entry in entries:
-        calls = list(dict.fromkeys(calls_of(entry)))
-        values = [values_of(call, facts) for call in calls]
-        size = 1
-        for choices in values:
-            size *= len(choices)
-        if size == 0 and deny:
-            raise _refused(f"the user or account has no tag for the deny entry {entry!a}")
-        if len(expanded) + size > MOST_ENTRIES:
+        calls = list(calls_of(entry))  # one that stands twice counts twice, and is filled in twice
+        known = {call: values_of(call, facts) for call in dict.fromkeys(calls)}
+        if any(map(is_tag, known)) and _size(known[call] for call in calls) > MOST_ENTRIES - len(expanded):
             raise _refused(f"a list expands to at most {MOST_ENTRIES} entries")
-        for choice in product(*values):
+        if deny and not all(known.values()):
+            raise _refused(f"the user or account has no tag for the deny entry {entry!a}")
+        for choice in product(*(known[call] for call in calls)):
             filled = entry
             for call, value in zip(calls, choice, strict=True):
+                work += len(filled) + filled.count(call) * len(value)
+                if work > MOST_WORK:
+                    raise _refused("lists that grow without end when they are filled in are not looked at")
                 filled = filled.replace(call, value)
             if subjects.is_valid(filled):
                 expanded.append(filled)
             elif deny:
-                raise _refused(f"the deny entry {entry!a} becomes {filled!a}, which is no subject")
-    return tuple(expanded)
+                raise _refused(f"the deny entry {entry!a} becomes {filled[:200]!a}, which is no subject")
+    return tuple(dict.fromkeys(expanded))
+
+
+def _size(values: Iterable[list[str]]) -> int:
+    """Return how many entries a server expects; a missing tag is one there. Past `MOST_ENTRIES` it is not exact."""
+    size = 1
+    for choices in values:
+        size *= len(choices) or 1
+        if size > MOST_ENTRIES:
+            break
+    return size
 
 
 def _direction(held: Permission, expand: Callable[[tuple[str, ...], bool], tuple[str, ...]]) -> Permission:

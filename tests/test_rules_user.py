@@ -389,3 +389,8 @@ def test_a_user_that_breaks_one_rule_has_that_problem(rule: Rule) -> None:
 @each(RULES)
 def test_the_neighbour_of_a_user_that_breaks_a_rule_has_no_problem(rule: Rule) -> None:
     assert rule.sound.check() == []
+
+
+def test_a_range_without_moments_is_not_called_empty_too() -> None:
+    found = user(times=[{}]).check()
+    assert [problem.code for problem in found] == ["time-missing", "time-missing"]

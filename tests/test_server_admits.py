@@ -124,14 +124,15 @@ def test_an_account_that_was_adopted_admits(operator: Operator) -> None:
 States = tuple[list[Account], dict[str, User]]
 
 
-def revoked_twice(operator: Operator, *, everybody: bool) -> States:
+def revoked_twice(operator: Operator, whom: str) -> States:
     """Revoke a user, issue it again in two ways, revoke it again; return the account's states and the users."""
     account = operator.create_account("orders")
     first = account.create_user("u", publish=["a"])
-    out = operator.revoke(account, "*" if everybody else first)
+    named: dict[str, User | str] = {"its token": first, "its key": first.public, "everybody": "*"}
+    out = operator.revoke(account, named[whom])
     again = out.reissue(first, reinstate=True)
     fresh = out.create_user("u", publish=["a"], key=first.key)
-    out_again = operator.revoke(out, "*" if everybody else again)
+    out_again = operator.revoke(out, again if whom == "its token" else named[whom])
     return [account, out, out_again], {"first": first, "again": again, "fresh": fresh}
 
 
@@ -145,9 +146,9 @@ def within_a_second(make: Callable[[], States]) -> States:
     raise AssertionError("a second has time for a few signatures")
 
 
-@pytest.mark.parametrize("everybody", [False, True], ids=["the user", "everybody"])
-def test_revoked_issued_again_and_revoked_within_a_second_is_revoked(operator: Operator, everybody: bool) -> None:
-    states, users = within_a_second(lambda: revoked_twice(operator, everybody=everybody))
+@pytest.mark.parametrize("whom", ["its token", "its key", "everybody"])
+def test_revoked_issued_again_and_revoked_within_a_second_is_revoked(operator: Operator, whom: str) -> None:
+    states, users = within_a_second(lambda: revoked_twice(operator, whom))
     assert users["first"].claims.iat == states[0].claims.iat < users["again"].claims.iat
     for state, inside in zip(states, ({"first", "again", "fresh"}, {"again", "fresh"}, set[str]()), strict=True):
         with NatsServer(operator, [state]) as server:
@@ -158,6 +159,15 @@ def admitted(server: NatsServer, user: User) -> bool:
     with connect(server.url, user.creds) as wire:
         assert wire.error in ("", REFUSED)
         return wire.ok()
+
+
+def test_a_user_issued_ahead_of_the_clock_is_revoked_by_its_token(operator: Operator) -> None:
+    account = operator.create_account("orders")
+    user = account.create_user("u", publish=["a"], issued_at=int(time.time()) + 30)
+    revoked = operator.revoke(account, user)
+    for state, inside in ((account, True), (revoked, False)):
+        with NatsServer(operator, [state]) as server:
+            assert admitted(server, user) is inside
 
 
 def test_revoking_one_user_leaves_the_others_in(operator: Operator) -> None:
@@ -364,7 +374,8 @@ def test_nats_py_asks_and_is_answered_on_a_private_inbox(server: NatsServer, ord
             nats_py(server.url, asker, private_inbox=private) as asking,
         ):
             subscription = await answering.subscribe("ask.time")
-            await answering.flush()
+            for _ in range(2):  # nats-py 2.16 writes the first PING ahead of what it has not sent yet
+                await answering.flush(timeout=5)
             question = asyncio.create_task(asking.request("ask.time", timeout=5))
             message = await subscription.next_msg(timeout=5)
             assert message.reply.startswith(f"_INBOX.{asker.public}.")

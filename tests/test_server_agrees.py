@@ -10,7 +10,8 @@ from server_says import reason
 from server_world import LONG, UNLIMITED, Visit, World
 
 import natscreds
-from natscreds import Account, KeyPair, KeyType, UserTemplate, verify_chain
+from natscreds import Account, KeyPair, KeyType, Operator, UserTemplate, tokens, verify_chain
+from natscreds.claims import Export, Import
 from natscreds.errors import (
     BadSignatureError,
     ExpiredError,
@@ -21,6 +22,7 @@ from natscreds.errors import (
     TokenError,
     UntrustedIssuerError,
 )
+from natscreds.testing import NatsServer
 
 Maker = Callable[[World], Visit]
 
@@ -298,3 +300,88 @@ def test_what_servers_let_pass_is_refused_here(case: Case, world: World) -> None
 @each(NOT_TOLD)
 def test_a_chain_says_nothing_about_the_connection(case: Case, world: World) -> None:
     assert verdict(judge(case, world)) is None
+
+
+def test_an_account_does_not_vouch_for_users_of_another_that_has_the_same_key() -> None:
+    operator = Operator.create("acme")
+    one = operator.create_account("one")
+    other = operator.create_account("other")
+    shared = one.signing_keys[0]
+    other = operator.reissue(other, other.claims.with_signing_key(shared.public))
+    user = Account.load(other.jwt, [shared]).create_user("u", publish=["a"])
+    with NatsServer(operator, [one, other]) as server, connect(server.url, user.creds) as wire:
+        assert wire.info["remote_account"] == other.public
+    assert verify_chain(operator=operator, account=other, user=user).account.sub == other.public
+    with pytest.raises(UntrustedIssuerError):
+        verify_chain(operator=operator, account=one, user=user)
+
+
+# Accounts: what is wrong with one concerns all its users
+
+
+class Host(NamedTuple):
+    """What an account says, signed by force, and whether its users are admitted all the same."""
+
+    what: str
+    said: dict[str, Any]
+    admits: bool = False
+
+
+STREAM = Export(subject="a.>", type="stream")
+ELSEWHERE = KeyPair.generate(KeyType.ACCOUNT).public
+HOSTS = [
+    Host("an export", {"exports": [STREAM]}, admits=True),
+    Host("an export within another", {"exports": [STREAM, Export(subject="a.b", type="stream")]}),
+    Host("an export twice, of two types", {"exports": [STREAM, Export(subject="a.>", type="service")]}, admits=True),
+    Host("more exports than it may", {"exports": [STREAM], "limits": {"exports": 0}}),
+    Host("a wildcard export that it may not", {"exports": [STREAM], "limits": {"wildcards": False, "exports": 5}}),
+    Host("a wildcard export, not counted", {"exports": [STREAM], "limits": {"wildcards": False}}, admits=True),
+    Host("an import of nobody's", {"imports": [Import(subject="a", account=ELSEWHERE, type="stream")]}, admits=True),
+    Host("an import without its account", {"imports": [Import(subject="a", type="stream")]}),
+    Host(
+        "an import of two names",
+        {"imports": [Import(subject="a.*", account=ELSEWHERE, type="stream", local_subject="b")]},
+    ),
+    Host(
+        "more imports than it may",
+        {"imports": [Import(subject="a", account=ELSEWHERE, type="stream")], "limits": {"imports": 0}},
+    ),
+    Host("a mapping", {"mappings": {"a": [{"subject": "b", "weight": 100}]}}, admits=True),
+    Host("a mapping of more than all", {"mappings": {"a": [{"subject": "b", "weight": 101}]}}),
+    Host("default permissions with a queue where it publishes", {"default_permissions": {"pub": {"allow": ["a q"]}}}),
+    Host("default permissions that servers drop", {"default_permissions": {"sub": {"deny": ["a.>.b"]}}}, admits=True),
+    Host("a signing key that is none", {"signing_keys": ["ANOTHER"]}),
+    Host("a description too long", {"description": "x" * 8193}),
+    Host("a description as long as it may be", {"description": "x" * 8192}, admits=True),
+    Host("a tier without a name", {"limits": {"tiered_limits": {"": {"disk_storage": 1}}}}),
+    Host("a tier", {"limits": {"tiered_limits": {"R1": {"disk_storage": 1}}}}, admits=True),
+    Host(
+        "a tier and flat limits",
+        {"limits": {"disk_storage": 1, "tiered_limits": {"R1": {"disk_storage": 1}}}},
+        admits=True,
+    ),
+    Host("callout accounts without users", {"authorization": {"allowed_accounts": ["*"]}}),
+    Host("traces to many subjects", {"trace": {"dest": "a.*"}}),
+    Host("traces to one", {"trace": {"dest": "a", "sampling": 10}}, admits=True),
+    Host("traffic of nobody", {"cluster_traffic": "mine"}),
+    Host("traffic of its own", {"cluster_traffic": "owner"}, admits=True),
+    Host("revocations of what is no key", {"revocations": {"nobody": 1}}, admits=True),
+    Host("an address that is none", {"info_url": "nowhere"}),
+]
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=[host.what.replace(" ", "-") for host in HOSTS])
+def test_an_account_that_servers_do_not_load_vouches_for_nobody(host: Host) -> None:
+    operator = Operator.create("acme")
+    account = operator.create_account("orders")
+    claims = account.claims.replace(**host.said)
+    jwt = tokens.sign(claims, operator.signing_keys[0], issued_at=claims.iat + 1, check=False)
+    user = account.create_user("u", publish=["a"], signer=account.key)
+    with NatsServer(operator, [jwt], debug=True) as server, connect(server.url, user.creds) as wire:
+        assert wire.ok() is host.admits
+        assert host.admits or NO_ACCOUNT in reason(server, wire)
+    if host.admits:
+        assert verify_chain(operator=operator, account=jwt, user=user).account.nats.type == "account"
+    else:
+        with pytest.raises(InvalidClaimsError):
+            verify_chain(operator=operator, account=jwt, user=user)

@@ -27,6 +27,9 @@ __all__ = ["Chain", "verify_chain"]
 
 _NOTHING = UserPermissionLimits()
 
+# A server that reads tiered limits takes the flat ones away, and so has nothing to complain of.
+_NOT_ASKED = BEYOND_REFERENCE | {"limits-flat-and-tiered"}
+
 
 class Chain(msgspec.Struct, frozen=True, kw_only=True):
     """Claims that a server would trust, each vouched for by the one before.
@@ -124,7 +127,7 @@ def _check_time(claims: UserClaims | AccountClaims, moment: int, what: str, *, i
 def _check_errors(claims: UserClaims | AccountClaims) -> None:
     """Raise for what servers refuse the whole token for: the reference's errors, not what only goes wrong later."""
     problems = tuple(
-        problem for problem in claims.check() if problem.severity == "error" and problem.code not in BEYOND_REFERENCE
+        problem for problem in claims.check() if problem.severity == "error" and problem.code not in _NOT_ASKED
     )
     if problems:
         raise InvalidClaimsError.of(problems)
@@ -149,7 +152,7 @@ def _admit(user: UserClaims, account: AccountClaims, *, strict: bool) -> UserPer
     kinds = limits.allowed_connection_types
     if kinds and not any(kind.upper() in CONNECTION_TYPES for kind in kinds):
         raise InvalidClaimsError.one(
-            "$.nats.allowed_connection_types", "unknown-connection-type", "none of the connection types is known"
+            "$.nats.allowed_connection_types", "unknown-connection-types", "none of the connection types is known"
         )
     revocations = account.nats.revocations
     if any(key in revocations and revocations[key] >= user.iat for key in (user.sub, "*")):

@@ -10,8 +10,11 @@ from natscreds.hierarchy._imports import Grants
 __all__ = ["diagram"]
 
 # What is not plain in a label: all but letters, digits and what stands quietly between them. Quotes end a label, # and
-# ; begin and end an entity, and Mermaid reads Markdown, formulas, icons and directives in labels.
+# ; begin and end an entity, and Mermaid reads Markdown and directives in labels.
 _LOUD = re.compile(r"[^A-Za-z0-9_ .-]|[.-](?= |$)|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|^ | $| (?= )")
+# What Mermaid 11 looks for when it has read the numbers already, icons and formulas: an invisible joiner breaks it.
+_LATE = re.compile(r":(?=fa-)|\$(?=\$)")
+_JOINER = "\u2060"
 _KEY_SHOWN = 12
 
 
@@ -54,4 +57,7 @@ def diagram(operator: Operator | str, accounts: Iterable[Account | str]) -> str:
 
 def _escaped(text: str) -> str:
     """Return *text* for a label in quotes: whatever Mermaid or a browser might read becomes its number."""
-    return _LOUD.sub(lambda found: f"#{ord(found[0]) if found[0].isprintable() else 0xFFFD};", text)
+    broken = _LATE.sub(
+        lambda found: found[0] + _JOINER, "".join(one if one.isprintable() else "\ufffd" for one in text)
+    )
+    return _LOUD.sub(lambda found: f"#{ord(found[0])};", broken)

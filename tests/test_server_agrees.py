@@ -316,6 +316,14 @@ def test_an_account_does_not_vouch_for_users_of_another_that_has_the_same_key() 
         verify_chain(operator=operator, account=one, user=user)
 
 
+def test_who_expired_before_1970_is_refused_here_and_thrown_out_there(world: World) -> None:
+    visit = world.visit(world.forced(world.orders, world.orders.signing_keys[0], exp=-1))
+    with connect(visit.server.url, visit.user) as wire:
+        assert wire.wait_closed()
+        assert wire.error == "User Authentication Expired"  # and not a violation: it was in
+    assert verdict(visit) is ExpiredError
+
+
 # Accounts: what is wrong with one concerns all its users
 
 

@@ -132,7 +132,7 @@ def seal_v1(payload: str, signer: KeyPair, header: bytes = V1_HEADER) -> str:
 
 def latency(c: Choices) -> Body | None:
     def sampling(c: Choices) -> object:
-        return c.one([101, -1, 2**31]) if c.one_in(40) else c.one(["headers", 1, 100, 50, "Headers", 0])
+        return c.one([101, -1, 2**31]) if c.one_in(12) else c.one(["headers", 1, 100, 50, "Headers", 0])
 
     measured = c.members(2, sampling=sampling, results=subject)
     return c.one([measured, measured, measured, None])
@@ -162,7 +162,7 @@ def import_of(account: str) -> Callable[[Choices], Body]:
         made: Body = {"subject": subject(c), **kind}
         made |= c.members(3, name=text, to=to, local_subject=subject, share=truth, allow_trace=truth)
         if not c.one_in(10):
-            made["account"] = c.one([*PUBLIC[A][:2], "x"])
+            made["account"] = c.one([*[PUBLIC[A][0]] * 4, PUBLIC[A][1], "x"])
         if c.one_in(3):
             odd = c.one_in(6)
             made["token"] = c.one(["x", "a.b.c", "", "https://h/t"]) if odd else activation_token(c, account, made)
@@ -228,7 +228,7 @@ def trace(c: Choices) -> Body | None:
 
 def account(c: Choices, sub: str) -> Body:
     made = {"limits": limits(c)} if c.under(6) else {}
-    made |= c.members(2, imports=lambda c: c.several(import_of(sub)), exports=lambda c: c.several(export))
+    made |= c.members(2, imports=lambda c: c.several(import_of(sub), 4), exports=lambda c: c.several(export))
     return made | c.members(
         4, signing_keys=lambda c: c.several(signing_key), revocations=revocations, default_permissions=permissions,
         mappings=lambda c: {subject(c): mapping(c) for _ in range(c.under(3))}, authorization=authorization,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -43,13 +44,12 @@ class RecordedReading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     """A token given to the reference, and the claims it read; without, it refused."""
 
     kind: str
-    payload: dict[str, Any]
     token: str
     claims: str = ""
 
     @property
     def written(self) -> Written:
-        return Written(self.kind, self.payload, self.token)
+        return Written(self.kind, json.loads(payload_of(self.token)), self.token)
 
     @property
     def reading(self) -> Reading:

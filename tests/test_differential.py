@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from both_sides import ask, ask_readings, disagreement, other_reading, our_reading, ours
 from claim_choices import NOW, PUBLIC, SEEDS, SIGNED
@@ -53,6 +54,12 @@ def examples(cases: int) -> int:
 def test_the_quick_profile_asks_about_twenty_thousand_cases() -> None:
     assert sum(CASES.values()) >= 20_000
     assert set(CASES) == set(KINDS)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b'{"note":"","versions":{},"cases":[],"readings":[]}'])
+def test_a_file_with_nothing_recorded_fails_the_run(data: bytes) -> None:
+    with pytest.raises((AssertionError, msgspec.DecodeError)):
+        read_recorded(data)
 
 
 @needs_go

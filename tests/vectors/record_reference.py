@@ -8,8 +8,8 @@ rule no earlier one has broken.
 A case holds `kind`, `payload` (claims to sign), `seed` (who signs), `iat`, `token` (what the reference signs; left out
 where it refuses), `claims` (what it writes after reading the token; left out where that is the token's own text),
 `problems` (its verdict on these: severity and code, in this library's words, with how often), `given` (its verdict on
-the payload as it stands) and `replaced` (ours are made with `replace`). A reading holds `kind`, `payload`, `token`
-(signed as it stands) and the `claims` that the reference reads from it; left out where it refuses.
+the payload as it stands) and `replaced` (ours are made with `replace`). A reading holds `kind`, `token` (signed as it
+stands) and the `claims` that the reference reads from it; left out where it refuses.
 """
 
 import json
@@ -71,7 +71,7 @@ def readings(reference: GoReference) -> list[RecordedReading]:
 
 
 def record_reading(written: Written, reading: Reading) -> RecordedReading:
-    return RecordedReading(written.kind, written.payload, written.token, reading.claims)
+    return RecordedReading(written.kind, written.token, reading.claims)
 
 
 def dump() -> bytes:

@@ -167,6 +167,23 @@ def activated_for_another(town: Town, kind: Kind) -> list[tuple[Path, str]]:
     return [(Path(orders, "a.b", shop, "a.b"), "activation-subject")]
 
 
+def activated_by_no_token(town: Town, kind: Kind) -> list[tuple[Path, str]]:
+    orders = town.account(exports=[export("a.*", kind, token_req=True)])
+    shop = town.account(imports=[take("a.b", orders, kind, token=orders.jwt[1:])])
+    other = town.account(imports=[take("a.b", orders, kind, token=orders.jwt)])
+    error = "activation-unreadable"
+    return [(Path(orders, "a.b", shop, "a.b"), error), (Path(orders, "a.b", other, "a.b"), error)]
+
+
+def activated_where_nobody_asks(town: Town, kind: Kind) -> list[tuple[Path, str]]:
+    """What is wrong with it counts all the same."""
+    orders = town.account(exports=[export("a.*", kind)])
+    shop = town.account(
+        imports=[take("a.b", orders, kind, token=town.activation(orders.key, pair().public, "a.*", kind))]
+    )
+    return [(Path(orders, "a.b", shop, "a.b"), "activation-subject")]
+
+
 def activated_for_something_else(town: Town, kind: Kind) -> list[tuple[Path, str]]:
     orders = town.account(exports=[export("a.*", kind, token_req=True)])
     key, other = pair(), pair()
@@ -347,6 +364,8 @@ EITHER: list[Case] = [
     activated,
     activated_by_another,
     activated_for_another,
+    activated_by_no_token,
+    activated_where_nobody_asks,
     activated_for_something_else,
     activation_revoked,
     all_activations_revoked,

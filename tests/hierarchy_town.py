@@ -69,12 +69,13 @@ class Town:
         *,
         issuer_account: str = "",
         age: int = 100,
-        **members: int,
+        exp: int = 0,
+        nbf: int = 0,
     ) -> str:
         """Let *importer* have what is not public, issued *age* seconds ago."""
         assert signer is not None
         body = ActivationBody(subject=subject, kind=kind, issuer_account=issuer_account)
-        claims = ActivationClaims(sub=importer, nats=body, **members)
+        claims = ActivationClaims(sub=importer, exp=exp, nbf=nbf, nats=body)
         return tokens.sign(claims, signer, issued_at=self.now - age, check=False)
 
     def problems(self, accounts: list[Account] | None = None, *, now: int | None = None) -> list[Problem]:

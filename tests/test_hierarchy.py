@@ -1,7 +1,9 @@
 """`check_hierarchy` by itself: who is told of what, where, in which order. What servers say stands in other files."""
 
 import random
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hierarchy_cases import pair
@@ -90,7 +92,7 @@ def test_what_is_neither_object_nor_text_is_refused(ask: Ask) -> None:
 
 def test_the_parameters_stand_by_name_after_the_first_two() -> None:
     with pytest.raises(TypeError):
-        check_hierarchy(Operator.create("acme"), [], 1_795_000_000)  # type: ignore[misc]
+        check_hierarchy(Operator.create("acme"), [], 1_795_000_000)  # type: ignore[call-arg]
 
 
 def test_texts_that_are_not_the_tokens_they_should_be_are_refused() -> None:
@@ -294,3 +296,38 @@ def test_where_a_callout_service_places_users_is_known(allowed: tuple[str, ...],
     assert all(one.severity == "warning" for one in found)
     path = f"$[{callout.public}].nats.authorization.allowed_accounts[0]"
     assert [one.path for one in found] == [path for _ in expected]
+
+
+@pytest.mark.parametrize(
+    ("local", "sound"),
+    [
+        ("x.*.*", True),
+        ("x.$1.$2", True),
+        ("x.$2.$1", True),
+        ("$2.x.*", True),
+        ("x.*.$2", True),
+        ("x.$1.*", False),
+        ("x.$1.$1", False),
+        ("x.$0.$1", False),
+        ("x.$-1.$1", False),
+        ("x.$01.$2", False),
+        ("x.$1.+2", None),
+    ],
+)
+def test_a_renaming_uses_each_wildcard_once(local: str, sound: bool | None) -> None:
+    town = Town()
+    orders = town.account(exports=[export("*.*")])
+    shop = town.account(imports=[take("*.*", orders, local_subject=local)])
+    renaming = {True: [], False: ["import-renaming"], None: ["renaming-count"]}[sound]
+    assert told(town.problems(), "error") == [
+        (f"$[{shop.public}].nats.imports[0].local_subject", code) for code in renaming
+    ]
+
+
+def test_every_code_is_on_the_page() -> None:
+    root = Path(__file__).parent.parent
+    page = (root / "docs/reference/hierarchy.md").read_text(encoding="utf-8")
+    sources = [path.read_text(encoding="utf-8") for path in (root / "natscreds/hierarchy").glob("*.py")]
+    used = {code for source in sources for code in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source)}
+    assert len(used) > 25
+    assert used - set(re.findall(r"`([a-z-]+)`", page)) == set()

@@ -57,7 +57,5 @@ def diagram(operator: Operator | str, accounts: Iterable[Account | str]) -> str:
 
 def _escaped(text: str) -> str:
     """Return *text* for a label in quotes: whatever Mermaid or a browser might read becomes its number."""
-    broken = _LATE.sub(
-        lambda found: found[0] + _JOINER, "".join(one if one.isprintable() else "\ufffd" for one in text)
-    )
-    return _LOUD.sub(lambda found: f"#{ord(found[0])};", broken)
+    seen = "".join(one if one.isprintable() else "\ufffd" for one in text)
+    return _LOUD.sub(lambda found: f"#{ord(found[0])};", _LATE.sub(lambda found: found[0] + _JOINER, seen))

@@ -135,7 +135,7 @@ def _check_names(taken: Taken, found: Found) -> bool:
 
 
 def _keeps_all(taken: Taken) -> bool:
-    """Tell whether a renaming uses each wildcard once; nats-server 2.15 dies of some that do not (`$0.$1`)."""
+    """Tell whether a renaming uses each wildcard once; the reference lets others pass, which servers cannot undo."""
     stars = 0
     named: list[str] = []
     for word in filter(_REFERENCE.fullmatch, taken.said.local_subject.split(".")):
@@ -150,7 +150,7 @@ def _fault(hierarchy: Hierarchy, taken: Taken, export: Export) -> tuple[str, str
     position = export.account_token_position
     if position:  # it takes the place of activations
         spelled = taken.remote.split(".")
-        if taken.remote != export.subject and position <= len(spelled) and spelled[position - 1] == taken.importer:
+        if position <= len(spelled) and spelled[position - 1] == taken.importer:
             return None
         return "position-other-account", f"token {position} of the subject is the importing account's key"
     if not export.token_req:

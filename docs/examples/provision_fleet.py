@@ -93,6 +93,7 @@ async def talk(url: str, service: Creds, first: Creds, second: Creds) -> dict[st
 
         await clock.client.subscribe("ask.time", cb=tell_time)
         heard = await clock.client.subscribe(f"fleet.{first.public}.position")
+        await clock.client.flush()  # may go out ahead of the subscriptions; the second cannot
         await clock.client.flush()
 
         await one.client.publish(f"fleet.{first.public}.position", b"52.5,13.4")

@@ -181,6 +181,13 @@ def test_any_other_brace_is_refused_when_the_template_is_made(text: str, keyword
     assert refused(UserTemplate, **keywords) == ["placeholder"]
 
 
+@pytest.mark.parametrize("entry", ["a.{name", "{name", "a.{", "{public", "a.{}", "{"])
+@pytest.mark.parametrize("keyword", [*LISTS, "tags"])
+def test_a_brace_that_is_not_closed_is_refused_when_the_template_is_made(entry: str, keyword: str) -> None:
+    keywords: dict[str, Any] = {keyword: [entry]}
+    assert refused(UserTemplate, **keywords) == ["placeholder"]
+
+
 @pytest.mark.parametrize("keyword", LISTS)
 @pytest.mark.parametrize("text", ["{{name()}}", "{{subject()}}", "{{tag(a)}}", "{{name}}", "{{{name}}}", "{{}}"])
 def test_a_role_function_outside_a_role_is_refused_with_a_hint(text: str, keyword: str) -> None:

@@ -100,6 +100,20 @@ def test_keywords_of_an_operator_have_a_type(keyword: str) -> None:
         Operator.create("acme", **keywords)
 
 
+@pytest.mark.parametrize("number", [True, False, 1.0, "1", None], ids=repr)
+def test_signing_keys_are_counted_by_an_int(operator: Operator, number: Any) -> None:  # noqa: ANN401  # wrong types
+    with pytest.raises(TypeError, match="signing_keys"):
+        Operator.create("acme", signing_keys=number)
+    with pytest.raises(TypeError, match="signing_keys"):
+        operator.create_account("orders", signing_keys=number)
+
+
+def test_a_strict_operator_keeps_a_signing_key(operator: Operator) -> None:
+    with pytest.raises(InvalidClaimsError) as caught:
+        operator.replace(operator.claims.replace(strict_signing_key_usage=True, signing_keys=[]))
+    assert code(caught) == "no-signing-key"
+
+
 def test_an_operators_identity_can_be_given() -> None:
     pair = KeyPair.generate(KeyType.OPERATOR)
     assert Operator.create("acme", key=pair).public == pair.public

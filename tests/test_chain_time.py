@@ -244,6 +244,15 @@ def test_an_expired_user_is_not_renewed_by_accident() -> None:
     assert ACCOUNT.reissue(user, expires_in=timedelta(hours=1)).claims.exp > now()
 
 
+def test_a_user_is_not_renewed_in_the_second_it_expires() -> None:
+    user = ACCOUNT.create_user("svc-2", expires_at=T + 60, issued_at=T)
+    assert ACCOUNT.reissue(user, issued_at=T + 59).claims.exp == T + 60
+    for second in (T + 60, T + 61):
+        with pytest.raises(InvalidClaimsError) as caught:
+            ACCOUNT.reissue(user, issued_at=second)
+        assert code(caught) == "expires-in-the-past"
+
+
 # --- not_before
 
 
@@ -318,6 +327,14 @@ def test_revoke_and_let_in_and_revoke_in_one_second_ends_revoked() -> None:
         assert not admitted(OPERATOR.revoke(account, last), user)
 
 
+def test_revoking_everybody_reaches_who_was_let_in_again_in_that_second() -> None:
+    user = ACCOUNT.create_user("svc-2")
+    revoked = OPERATOR.revoke(ACCOUNT, user)
+    again = revoked.create_user("svc-2", key=user.key)
+    everybody = OPERATOR.revoke(revoked, "*")
+    assert everybody.claims.is_revoked(again.public, issued_at=again.claims.iat)
+
+
 def test_revoking_everybody_and_letting_in_and_revoking_one_ends_revoked() -> None:
     everybody = OPERATOR.revoke(ACCOUNT, "*")
     user = everybody.create_user("svc-2")
@@ -375,6 +392,11 @@ def test_a_revocation_ahead_of_the_clock_is_said_aloud() -> None:
         OPERATOR.revoke(ACCOUNT, USER, at=ahead)
     assert code(caught) == "revoked-ahead"
     assert OPERATOR.revoke(ACCOUNT, USER, at=ahead, future=True).claims.nats.revocations == {USER.public: ahead}
+
+
+def test_a_revocation_at_this_very_second_is_not_ahead() -> None:
+    second = now()
+    assert OPERATOR.revoke(ACCOUNT, USER, at=second).claims.nats.revocations == {USER.public: second}
 
 
 def test_a_revocation_at_a_moment_writes_that_moment() -> None:

@@ -219,6 +219,13 @@ def test_an_account_of_another_operator_is_adopted_and_then_signed_again() -> No
     assert OPERATOR.reissue(adopted).public == foreign.public
 
 
+def test_an_adopted_account_is_issued_when_told_whatever_it_said_itself() -> None:
+    late = tokens.sign(ACCOUNT.claims, pair_of(ACCOUNT.key), issued_at=T + 100)
+    assert OPERATOR.adopt(late, issued_at=T).claims.iat == T
+    far = tokens.sign(ACCOUNT.claims, pair_of(ACCOUNT.key), issued_at=9_000_000_000)
+    assert OPERATOR.adopt(far).claims.iat < 9_000_000_000
+
+
 def test_an_account_that_nobody_signed_is_not_adopted() -> None:
     text = f"{ACCOUNT.jwt.rpartition('.')[0]}.{USER.jwt.rpartition('.')[2]}"
     with pytest.raises(BadSignatureError):
@@ -351,6 +358,15 @@ def test_a_user_of_another_account_is_not_revoked_here() -> None:
     for whom in (other, other.jwt):
         with pytest.raises(UntrustedIssuerError):
             OPERATOR.revoke(ACCOUNT, whom)
+
+
+def test_a_user_that_only_names_this_account_or_only_has_its_key_is_not_revoked_here() -> None:
+    named = tokens.sign(USER.claims, KeyPair.generate(KeyType.ACCOUNT), issued_at=T)
+    elsewhere = USER.claims.replace(issuer_account=OPERATOR.create_account("other").public)
+    signed = tokens.sign(elsewhere, ACCOUNT.signing_keys[0], issued_at=T)
+    for text in (named, signed):
+        with pytest.raises(UntrustedIssuerError):
+            OPERATOR.revoke(ACCOUNT, text)
 
 
 def test_a_user_of_a_role_and_of_the_identity_is_revoked() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from rule_cases import NOW, Asked, account, key, keypair, user
 
 import natscreds
 from natscreds import Account, Operator, subjects, tokens
-from natscreds.claims import BEYOND_REFERENCE, AccountClaims, Claims, UserClaims
+from natscreds.claims import BEYOND_REFERENCE, AccountClaims, Claims, UserClaims, decode
 from natscreds.envelope import MAX_TOKEN_SIZE
 from natscreds.errors import InvalidClaimsError, Problem
 from natscreds.nkeys import KeyType
@@ -162,6 +163,14 @@ def test_a_user_s_token_is_told_to_be_long_when_it_is(name: str) -> None:
         told.append((len(token.text), "connect-line" in {problem.code for problem in token.claims.check()}))
     assert told == [(size, size > 3_700) for size, _ in told]
     assert {is_told for _, is_told in told} == {False, True}
+
+
+@pytest.mark.parametrize("place", ["the claims", "nats"])
+def test_members_that_nobody_knows_make_a_token_long_too(place: str) -> None:
+    many = {"later": "x" * 3_000}
+    said = {"nats": {"type": "user", "version": 2, "subs": -1} | (many if place == "nats" else {})}
+    claims = decode(json.dumps(said | (many if place == "the claims" else {})).encode(), UserClaims)
+    assert "connect-line" in {problem.code for problem in claims.check()}
 
 
 # --- the chain

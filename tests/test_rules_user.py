@@ -45,9 +45,11 @@ def member(account: AccountClaims, *, iss: str = SIGNING_KEY, exp: int = NOW + 1
     return user(account=account, claims={"iss": iss, "exp": exp}, issuer_account=key(KeyType.ACCOUNT), **nats)
 
 
-def scoped(account: AccountClaims, *, exp: int = NOW + 1_000, name: str = "svc", **nats: Any) -> Asked:
+def scoped(
+    account: AccountClaims, *, exp: int = NOW + 1_000, name: str = "svc", iss: str = ROLE_KEY, **nats: Any
+) -> Asked:
     """Ask about a user of the role of *account* in it."""
-    made = UserClaims(name=name, sub=key(KeyType.USER), exp=exp, iss=ROLE_KEY)
+    made = UserClaims(name=name, sub=key(KeyType.USER), exp=exp, iss=iss)
     return Asked(made.replace(nats={"issuer_account": key(KeyType.ACCOUNT), **nats}), None, account)
 
 
@@ -261,6 +263,15 @@ RULES = [
         "or a role's with permissions",
         also=("payload-zero",),
     ),
+    Rule(
+        "subs-zero",
+        "error",
+        "$.nats.subs",
+        scoped(host(), iss=SIGNING_KEY),
+        scoped(host()),
+        "as of a role, but of none",
+        also=("payload-zero", "user-unrestricted"),
+    ),
     Rule("limit-negative", "error", "$.nats.subs", user(subs=-2), user(subs=-1), "subs"),
     Rule("limit-negative", "error", "$.nats.payload", user(payload=-2), user(payload=-1), "payload"),
     Rule("payload-zero", "warning", "$.nats.payload", user(payload=0), user(payload=1)),
@@ -278,6 +289,14 @@ RULES = [
         user(pub={"allow": None, "deny": [">"]}, sub={"allow": None}),
         user(pub={"deny": ["x"]}, sub={"allow": None}),
         "one direction closed",
+    ),
+    Rule(
+        "deny-only",
+        "warning",
+        "$.nats",
+        user(pub={"allow": None}, sub={"allow": None, "deny": ["x"]}),
+        user(pub={"allow": None}, sub={"allow": ["x"], "deny": ["x"]}),
+        "of subscribing",
     ),
     Rule(
         "user-unrestricted",
@@ -394,3 +413,11 @@ def test_the_neighbour_of_a_user_that_breaks_a_rule_has_no_problem(rule: Rule) -
 def test_a_range_without_moments_is_not_called_empty_too() -> None:
     found = user(times=[{}]).check()
     assert [problem.code for problem in found] == ["time-missing", "time-missing"]
+
+
+def test_a_user_that_nobody_has_signed_yet_has_no_unknown_issuer() -> None:
+    assert member(host(), iss="").check() == []
+
+
+def test_an_account_that_disallows_bearer_tokens_takes_others() -> None:
+    assert member(host(limits={**UNLIMITED, "disallow_bearer": True})).check() == []

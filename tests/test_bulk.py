@@ -321,6 +321,30 @@ def test_a_template_that_does_not_fit_the_account_is_refused_before_the_first_us
         issue_users(account, NAMES, UserTemplate(role="device"))
 
 
+@pytest.mark.parametrize(
+    ("keywords", "told"),
+    [
+        ({"expires_in": timedelta(hours=1), "expires_at": T + 3600}, "expires-twice"),
+        ({"expires_in": timedelta(0)}, "expires-too-soon"),
+        ({"bearer": True}, "bearer-without-expiry"),
+        ({"publish": ["a..b"]}, "entry-servers-drop"),
+        ({"publish": ["{site}"]}, "placeholder"),
+        ({"tags": ["Team:blue"]}, "tag-bent"),
+        ({"tags": ["id:{public}"]}, "placeholder"),
+        ({"role": "device", "publish": ["a"]}, "role-and-permissions"),
+        ({"role": ""}, "name-empty"),
+        ({"max_subscriptions": 0}, "limit-too-small"),
+        ({"allow_responses": 1}, "responses-without-subscribe"),
+        ({"sources": ["here"]}, "not-a-network"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_template_that_means_nothing_is_refused_when_it_is_made(keywords: dict[str, Any], told: str) -> None:
+    with pytest.raises(InvalidClaimsError) as caught:
+        UserTemplate(**keywords)
+    assert code(caught) == told
+
+
 def test_an_account_without_keys_is_refused_before_the_first_user() -> None:
     for account in (ACCOUNT.jwt, Account.load(ACCOUNT.jwt)):
         with pytest.raises(MissingKeyError):

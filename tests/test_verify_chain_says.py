@@ -153,6 +153,12 @@ def test_the_operators_own_time_is_told_and_not_enforced() -> None:
     ]
 
 
+def test_the_operators_own_time_begins_and_ends_with_its_seconds() -> None:
+    scene = Scene()
+    scene.operator = scene.operator.replace(exp=NOW, nbf=NOW)
+    assert scene.verify().problems == ()
+
+
 def test_an_operator_signed_by_its_own_signing_key_is_an_anchor() -> None:
     scene = Scene()
     scene.signers["operator"] = scene.operator_key

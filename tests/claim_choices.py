@@ -38,6 +38,10 @@ class Choices:
     def one(self, options: Sequence[T]) -> T:
         return options[self.under(len(options))]
 
+    def mostly(self, plain: Sequence[T], odd: Sequence[T], share: int = 5) -> T:
+        """Return one of the *plain* options, and one time in *share* one of the *odd* ones."""
+        return self.one(odd) if self.one_in(share) else self.one(plain)
+
     def several(self, make: Callable[[Choices], T], most: int = 3) -> list[T]:
         """Return up to *most*, and now and then more than twelve: from there on Go sorts in another way."""
         count = self.under(most + 1)
@@ -128,19 +132,17 @@ def entry(c: Choices) -> str:
 
 
 def network(c: Choices) -> str:
-    addresses = [
-        "10.0.0.0", "192.168.1.7", "::", "fe80::1", "::ffff:1.2.3.4", "01.2.3.4", "10.0.0", "256.1.1.1", "", "h",
-        "fe80::1%eth0", "1::2::3", "2001:DB8::", " 10.0.0.0", "1:2:3:4:5:6:7:8",
-    ]  # fmt: skip
-    lengths = ["/8", "/32", "/0", "/128", "/33", "/129", "/08", "", "/", "/+8", "/255.0.0.0", "/8/8"]
-    return c.one(addresses) + c.one(lengths)
+    odd = ["01.2.3.4", "10.0.0", "256.1.1.1", "", "h", "fe80::1%eth0", "1::2::3", " 10.0.0.0", "1:2:3:4:5:6:7"]
+    plain = ["10.0.0.0", "192.168.1.7", "::", "fe80::1", "::ffff:1.2.3.4", "2001:DB8::", "1:2:3:4:5:6:7:8"]
+    lengths = ["/33", "/129", "", "/", "/+8", "/255.0.0.0", "/8/8", "/64", "/128"]
+    return c.mostly(plain, odd) + c.mostly(["/8", "/32", "/0", "/08"], lengths)
 
 
 def time_of_day(c: Choices) -> str:
-    hour = c.one(["08", "9", "00", "23", "24", "", "008", "-1", " 8"])
-    minute = c.one(["00", "59", "60", "5", "", "005"])
-    second = c.one(["00", "59", "60", "5", "", "00.5", "00,25", "00.", "00Z"])
-    return "" if c.one_in(12) else c.one([":", ":", ":", "."]).join([hour, minute, second])
+    hour = c.mostly(["08", "9", "00", "23"], ["24", "", "008", "-1", " 8", "8h"])
+    minute = c.mostly(["00", "59", "30"], ["60", "5", "", "005"])
+    second = c.mostly(["00", "59", "00.5", "00,25"], ["60", "5", "", "00.", "00Z"])
+    return "" if c.one_in(12) else c.mostly([":"], ["."], 12).join([hour, minute, second])
 
 
 def zone(c: Choices) -> str:
@@ -152,23 +154,25 @@ def zone(c: Choices) -> str:
 ODD_URLS = [
     "", "*", "%", "foo", "foo:bar", "mailto:a@b", "localhost:4222", "a/b:c", "./a:b", " nats://h", ":", "#", "//",
 ]  # fmt: skip
-HOSTS = [
-    "h", "h.example", "127.0.0.1", "[::1]", "::1", "[::1", "a b", "%41", "é", "h_", "[fe80::1%25en0]", "a,b", "%zz", "",
-    "a%20b", "a\x00b", "[1.2.3.4]", "h<>", "h\\", "[]", "h\x7f", "%C3%A9", "[::1]x",
+ODD_HOSTS = [
+    "::1", "[::1", "a b", "%41", "a,b", "%zz", "", "a%20b", "a\x00b", "[1.2.3.4]", "h<>", "h\\", "[]", "h\x7f",
+    "[::1]x", "[fe80::1%25en0]", "%C3%A9",
 ]  # fmt: skip
 
 
 def url(c: Choices) -> str:
     if c.one_in(12):
         return c.one(ODD_URLS)
-    scheme = c.one(["nats", "tls", "ws", "WSS", "http", "https", "x", "a+b.c-d", "1a", "", "ä", "na ts"])
-    part = c.one(["://", "://", "://", ":", "", "//", ":/", ":///"])
-    user = c.one([""] * 6 + ["u@", "u:p@", "@", "u%40:p%@", "ü@", "%zz@", "a b@", "a@b@"])
-    host = c.one(HOSTS) + c.one(["", "", ":4222", ":", ":port", ":-1", ":99999", ":1:2"])
-    path = c.one(["", "", "", "/", "/x", "/%zz", "/a b", "/a:b", "/%41", "/é", "/a@b"])
-    return scheme + part + user + host + path + c.one(["", "", "", "?x=1", "?%zz", "#f", "#%zz", "?", "#", "#a#b"])
+    scheme = c.mostly(["nats", "tls", "ws", "WSS", "https"], ["http", "x", "a+b.c-d", "1a", "", "ä", "na ts"])
+    part = c.mostly(["://"], [":", "", "//", ":/", ":///"])
+    user = c.mostly([""], ["u@", "u:p@", "@", "u%40:p%@", "ü@", "%zz@", "a b@", "a@b@"])
+    host = c.mostly(["h", "h.example", "127.0.0.1", "[::1]", "é", "h_"], ODD_HOSTS)
+    port = c.mostly(["", ":4222"], [":", ":port", ":-1", ":99999", ":1:2"])
+    path = c.mostly([""], ["/", "/x", "/%zz", "/a b", "/a:b", "/%41", "/é", "/a@b"])
+    return scheme + part + user + host + port + path + c.mostly([""], ["?x=1", "?%zz", "#f", "#%zz", "?", "#", "#a#b"])
 
 
 def server_version(c: Choices) -> str:
-    part = ["2", "15", "0", "01", "+1", "-0", "-1", "", "x", " 1", "1_0", str(2**63 - 1), str(2**63), "٣"]
-    return ".".join(c.one(part) for _ in range(c.one([3, 3, 3, 1, 2, 4, 0])))
+    odd = ["01", "+1", "-0", "-1", "", "x", " 1", "1_0", str(2**63 - 1), str(2**63), "٣"]
+    parts = c.mostly([3], [1, 2, 4, 0], 12)
+    return ".".join(c.mostly(["2", "15", "0"], odd) for _ in range(parts))

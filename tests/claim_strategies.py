@@ -153,6 +153,14 @@ def export(c: Choices) -> Body:
     )  # fmt: skip
 
 
+def renaming(source: str) -> Callable[[Choices], str]:
+    def make(c: Choices) -> str:
+        tokens = source.replace("*", "$1" if c.under(2) else "*", 1).replace("*", c.one(["*", "$2", "$9"]))
+        return subject(c) if c.one_in(3) else c.one(["", "a.", "b."]) + tokens
+
+    return make
+
+
 def import_of(account: str) -> Callable[[Choices], Body]:
     def to(c: Choices) -> str:
         return subject(c) if c.one_in(2) else ""
@@ -160,7 +168,8 @@ def import_of(account: str) -> Callable[[Choices], Body]:
     def make(c: Choices) -> Body:
         kind = {} if c.one_in(12) else {"type": c.one(["service", "stream"])}
         made: Body = {"subject": subject(c), **kind}
-        made |= c.members(3, name=text, to=to, local_subject=subject, share=truth, allow_trace=truth)
+        local = renaming(made["subject"])
+        made |= c.members(3, name=text, to=to, local_subject=local, share=truth, allow_trace=truth)
         if not c.one_in(10):
             made["account"] = c.one([*[PUBLIC[A][0]] * 4, PUBLIC[A][1], "x"])
         if c.one_in(3):

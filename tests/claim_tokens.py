@@ -108,7 +108,7 @@ def written(data: bytes) -> Written:
         else c.one(HEADERS if version == 2 or kind in SUBJECTS else [V1_HEADER, HEADERS[4]])
     )
     payload = json.dumps(claims)
-    if c.one_in(24):
+    if c.one_in(10):
         version = 3 - version
     token = seal_v1(payload, signer, header) if version < 2 else seal(payload, signer, header)
     return Written(read_as(claims), claims, token)

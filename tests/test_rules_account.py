@@ -4,6 +4,7 @@
 
 from typing import Any
 
+import pytest
 from rule_cases import NOW, UNLIMITED, Asked, Rule, account, each, key, unsound
 
 from natscreds.nkeys import KeyType, format_public
@@ -413,3 +414,21 @@ def test_an_account_that_breaks_one_rule_has_that_problem(rule: Rule) -> None:
 @each(RULES)
 def test_the_neighbour_of_an_account_that_breaks_a_rule_has_no_problem(rule: Rule) -> None:
     assert rule.sound.check() == []
+
+
+SOUND = {
+    "storage without tiers": limits(disk_storage=1, streams=1),
+    "wildcards that the limits allow": account(limits=UNLIMITED | {"exports": 1}, exports=exports("b.*")),
+    "a role that publishes to inboxes": template(pub={"allow": ["_INBOX.>"]}),
+    "a role that is kept from inboxes": template(sub={"deny": ["_INBOX.>"]}),
+    "a role with a queue": template(sub={"allow": ["a q"]}),
+}
+
+
+@pytest.mark.parametrize("what", SOUND)
+def test_an_account_may_have(what: str) -> None:
+    assert SOUND[what].check() == []
+
+
+def test_a_queue_of_a_role_that_is_no_subject_is_dropped() -> None:
+    assert [problem.code for problem in template(sub={"deny": ["a >.q"]}).check()] == ["entry-dropped"]

@@ -2,11 +2,12 @@
 
 # ruff: noqa: ANN401  # members of claims are of any type
 
+import json
 from typing import Any
 
 from rule_cases import NOW, UNLIMITED, Asked, Rule, account, each, key, unsound, user
 
-from natscreds.claims import AccountClaims, UserClaims
+from natscreds.claims import AccountClaims, UserClaims, decode
 from natscreds.nkeys import KeyType
 
 ALL_BUT = "a.>.b"
@@ -421,3 +422,13 @@ def test_a_user_that_nobody_has_signed_yet_has_no_unknown_issuer() -> None:
 
 def test_an_account_that_disallows_bearer_tokens_takes_others() -> None:
     assert member(host(limits={**UNLIMITED, "disallow_bearer": True})).check() == []
+
+
+def test_a_user_of_a_role_may_have_members_that_nobody_knows() -> None:
+    said = {"nats": {"issuer_account": key(KeyType.ACCOUNT), "later": 1}, "iss": ROLE_KEY, "exp": NOW}
+    assert decode(json.dumps(said).encode(), UserClaims).check(account=host()) == []
+
+
+def test_a_user_that_may_only_not_publish_is_told() -> None:
+    closed = user(pub={"allow": None}, sub={"allow": None, "deny": [">"]})
+    assert [problem.code for problem in closed.check()] == ["deny-only"]

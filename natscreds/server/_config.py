@@ -6,10 +6,6 @@ account, and a resolver. What goes in is signed text; what comes out is a file f
 Names never reach the text, nor does anything else that whoever holds an account chooses: tokens are base64url, keys are
 checked nkeys, and what the caller gives (an address, a directory) stands as a quoted string, in which the server reads
 no variables and no comments. An account named `x"` and a newline would otherwise write settings of its own.
-
->>> config("not a token")
-Traceback (most recent call last):
-natscreds.errors.TokenError: a token has 3 chunks, got 1
 """
 
 import re

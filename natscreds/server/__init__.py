@@ -1,0 +1,13 @@
+"""What servers are told: their configuration.
+
+`config` writes the part that makes a server trust an operator and know its accounts. What goes in is signed text; what
+comes out is a file for `nats-server -c`.
+
+>>> config("not a token")
+Traceback (most recent call last):
+natscreds.errors.TokenError: a token has 3 chunks, got 1
+"""
+
+from natscreds.server._config import AccountLike, OperatorLike, config
+
+__all__ = ["AccountLike", "OperatorLike", "config"]

@@ -185,3 +185,15 @@ def test_a_sound_token_of_another_kind_of_issuer_is_foreign() -> None:
     account = Operator.create("b").create_account("orders", key=stranger)
     user = account.create_user("a", publish=["devices.a.>"])
     assert fleet().verdict("a", found(user)) is Verdict.FOREIGN
+
+
+def test_what_has_expired_for_another_name_is_not_this_runs_to_replace() -> None:
+    template = UserTemplate(publish=["devices.{name}.>"], expires_in=timedelta(seconds=1))
+    user = next(fleet(template=template, issued_at=NOW - 100))
+    assert fleet(template=template).verdict("b", found(user)) is Verdict.FOREIGN
+
+
+def test_a_signature_that_does_not_hold_is_foreign_for_another_account() -> None:
+    user = next(fleet(OTHER))
+    forged = Creds(f"{user.jwt.rpartition('.')[0]}.{'A' * 86}", user.seed)
+    assert fleet().verdict("a", forged) is Verdict.FOREIGN

@@ -84,7 +84,6 @@ class Run(Iterator[ItemT], Generic[ItemT]):
         self._skipped: frozenset[str] = frozenset()
         self._total = len(names) if isinstance(names, Collection) else None
         self._run: Generator[ItemT, None, None] | None = None
-        self._closed = False
         self.job = urandom(16).hex()
 
     # What a kind of run brings.
@@ -138,17 +137,16 @@ class Run(Iterator[ItemT], Generic[ItemT]):
         return self
 
     def __next__(self) -> ItemT:
-        if self._closed:
-            raise StopIteration
-        if self._run is None:
-            self._run = self._issue()
-        return next(self._run)
+        run = self._run
+        if run is None:
+            run = self._run = self._issue()
+        return next(run)
 
     def close(self) -> None:
         """End the run; no further one is issued, and processes that were started for it end."""
-        self._closed = True
-        if self._run is not None:
-            self._run.close()
+        if self._run is None:
+            self._run = self._issue()
+        self._run.close()  # one that did not begin begins no more
 
     def __enter__(self) -> Self:
         return self
@@ -160,9 +158,9 @@ class Run(Iterator[ItemT], Generic[ItemT]):
 
     def _issue(self) -> Generator[ItemT, None, None]:
         issued = self._issue_here() if self._elsewhere is None else self._issue_elsewhere(self._elsewhere)
-        if self._on_progress is None:
-            yield from issued
-            return
+        return issued if self._on_progress is None else self._telling(issued, self._on_progress)
+
+    def _telling(self, issued: Generator[ItemT, None, None], progress: Progress) -> Generator[ItemT, None, None]:
         done, told = 0, time.monotonic()
         try:
             for item in issued:
@@ -170,10 +168,10 @@ class Run(Iterator[ItemT], Generic[ItemT]):
                 done += 1
                 if (now := time.monotonic()) - told >= _PAUSE:
                     told = now
-                    self._on_progress(done, self._total)
+                    progress(done, self._total)
         finally:
             issued.close()
-        self._on_progress(done, self._total)
+        progress(done, self._total)
 
     def _issue_here(self) -> Generator[ItemT, None, None]:
         press = self._press()

@@ -140,13 +140,12 @@ def growth(results: Mapping[str, Any]) -> str:
     body.append(text(20, 50, "one process, names from a list", "small"))
     panels = (
         ("users a second", [point["users_per_second"] for point in points]),
-        ("MiB held at most", [point["peak_mib"] for point in points]),
+        ("MiB held at most", [point["peak_mib"] - point["names_mib"] for point in points]),
     )
     for at, (title, values) in enumerate(panels):
         body += panel(70 + 350 * at, title, users, values)
-    if any(point["names_mib"] for point in points):
-        x, y = 420, 262
-        body.append(text(x, y, f"of the last, the caller's names take {points[-1]['names_mib']:,.0f} MiB", "small"))
+    names = f"without the caller's list of names: {points[-1]['names_mib']:,.0f} MiB for {short(users[-1])}"
+    body.append(text(412, 258, names, "small"))
     body.append(text(20, 300, footnote(results), "small"))
     told = "; ".join(f"{point['users']:,} users: {point['users_per_second']:,.0f} a second" for point in points)
     return svg(720, 316, f"How the cost grows: {told}", body)
@@ -175,10 +174,10 @@ def panel(left: float, title: str, users: Sequence[int], values: Sequence[float]
         mark += step
     where = [(across(count), up(value)) for count, value in zip(users, values, strict=True)]
     drawn.append(f'<polyline class="curve" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in where)}"/>')
+    beside = 20 if max(values) > 0.8 * high else -10  # figures stand below the line where it is near the top
     for (x, y), count, value in zip(where, users, values, strict=True):
         drawn += [dot(x, y, "ours"), text(x, bottom + 18, short(count), "small middle")]
-        # Above the dot, or below it where the top is near.
-        drawn.append(text(x, y - 10 if y > top + 14 else y + 20, f"{value:,.0f}", "small middle"))
+        drawn.append(text(x, y + beside, f"{value:,.0f}", "small middle"))
     return drawn
 
 

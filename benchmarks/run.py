@@ -1,7 +1,7 @@
 """Run all benchmarks, one after another; print one table; keep the figures and draw the charts.
 
     uv run --group peers python benchmarks/run.py              # some ten minutes on two quiet cores
-    uv run --group peers python benchmarks/run.py --quick      # about a minute: does all of it run? The figures say little
+    uv run --group peers python benchmarks/run.py --quick      # a minute: does all of it run?
     uv run python benchmarks/run.py --only bench_workers       # one of them: a table, no files
     uv run python benchmarks/run.py --draw                     # the charts again, from results.json
 
@@ -176,9 +176,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="small numbers: does all of it run?")
     parser.add_argument("--only", nargs="+", metavar="SCRIPT", help="these, and nothing is kept unless --results says")
-    parser.add_argument(
-        "--more", default="", metavar="OPTIONS", help="with --only: options for them instead of the usual"
-    )
+    parser.add_argument("--more", default="", metavar="OPTIONS", help="with --only: options for them")
     parser.add_argument("--draw", action="store_true", help="only draw, from what is kept")
     parser.add_argument("--results", type=Path, metavar="FILE", help="where figures are kept")
     parser.add_argument("--images", type=Path, metavar="DIRECTORY", default=IMAGES, help="where charts are drawn")

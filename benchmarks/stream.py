@@ -1,4 +1,4 @@
-"""One process that issues so many users and forgets each: what `bench_workers`, `bench_memory` and `bench_growth` start.
+"""One process that issues so many users and forgets each: what workers, memory and growth are measured by.
 
     python benchmarks/stream.py USERS [--workers N] [--names list|generator]
 

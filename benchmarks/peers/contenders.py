@@ -1,7 +1,8 @@
 """What `bench_issue.py` is measured against: other libraries, each in a process of its own.
 
 A peer reads a job (JSON on standard input: how many users, the account's public key, the seed of a throw-away signing
-key, and what else one of them needs) and answers with what it measured of itself and one token. What is not on the machine is skipped, with the reason.
+key, and what else one of them needs) and answers with what it measured of itself and one token. What is not on the
+machine is skipped, with the reason.
 """
 
 import importlib.util

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from charts import draw
@@ -68,10 +69,10 @@ BENCHES = (
         "--rounds 1",
         {"parse + verify": "≥ 0.75", "check()": "≤ 500", "each activation": "≤ 60", "signing 10,000": "≤ 1.3"},
     ),
-    Bench("bench_access", "", ""),
+    Bench("bench_access", "", "--subjects 2000 --rounds 1", {"publish": "≥ 200000"}),
     Bench("bench_nsc_store", "", ""),
     Bench("bench_server_start", "--accounts 1000 --rounds 3", "--accounts 100 --rounds 1"),
-    Bench("bench_push", "", "", {"push": "≥ 0.8"}),
+    Bench("bench_push", "--accounts 10000 --rounds 3", "--accounts 200 --rounds 1", {"push, of": "≥ 0.8"}),
 )
 
 
@@ -113,6 +114,16 @@ def figures_of(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
             yield f"{kind}: share of the floor", case["of_floor"]["natscreds"]
             yield from ((f"{kind}: ratio to {name}", ratio) for name, ratio in case["of_go"].items())
             yield from ((f"{kind}: users/s, {name}", rate) for name, rate in case["users_per_second"].items())
+    elif "rates" in record:  # of each contender, round by round, the floor first
+        floor, *_ = record["rates"]
+        for name, rates in record["rates"].items():
+            yield f"{name}, a second", median(rates)
+            if name != floor:
+                ratios = [one / other for one, other in zip(rates, record["rates"][floor], strict=True)]
+                yield f"{name}, of {floor}", median(ratios)
+    elif "cases" in record:
+        for case in record["cases"]:
+            yield from flat(case, f"{case['accounts']:,} accounts" if "accounts" in case else "")
     else:
         yield from flat(record.get("figures", record))
 

@@ -216,30 +216,23 @@ class Run(Iterator[ItemT], Generic[ItemT]):
 
     def batches(self, size: int) -> Generator[list[Row], None, None]:
         """Yield the rows that are asked for, *size* at a time; what is wrong with one comes after those before it."""
-        seen, skipped = Seen(), self._skipped
+        is_new, skipped = Seen().add, self._skipped
         rows: list[Row] = []
         fault: Exception | None = None
-        source = iter(self._names)
-        while fault is None:
-            try:
-                row = next(source)
+        try:
+            for row in self._names:
                 name = name_in(row)
-                if name in skipped:
+                if skipped and name in skipped:
                     continue
-                if not seen.add(name):
-                    fault = InvalidClaimsError.one(
-                        "$.name", "name-repeated", f"a name stands once in a run, got {name!a} again"
-                    )
-                    break
-            except StopIteration:
-                break
-            except Exception as error:  # the row's, or whatever reading the names raised
-                fault = error
-                break
-            rows.append(row)
-            if len(rows) == size:
-                yield rows
-                rows = []
+                if not is_new(name):
+                    told = f"a name stands once in a run, got {name!a} again"
+                    raise InvalidClaimsError.one("$.name", "name-repeated", told)
+                rows.append(row)
+                if len(rows) == size:
+                    yield rows
+                    rows = []
+        except Exception as error:  # the row's, or whatever reading the names raised
+            fault = error
         if rows:
             yield rows
         if fault is not None:

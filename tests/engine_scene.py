@@ -5,12 +5,15 @@ when each of several is in the middle of its work.
 """
 
 import importlib.util
+import os
 import socketserver
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from threading import Condition, Thread
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,8 +22,9 @@ from engine_work import DIE, remote_signer
 from natscreds import Account, KeyPair, Operator, User, UserTemplate, verify_chain
 from natscreds.bulk import SignerFactory
 
-__all__ = ["DEVICE", "Scene", "SigningService", "check", "needs", "signing_service"]
+__all__ = ["DEVICE", "EXAMPLES", "Scene", "SigningService", "check", "example", "is_running", "needs", "signing_service"]
 
+EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 DEVICE = UserTemplate(role="device", expires_in=timedelta(days=30))
 
 
@@ -29,6 +33,25 @@ def needs(module: str, group: str) -> None:
     if importlib.util.find_spec(module) is None:
         command = f"uv run --isolated --group {group} pytest"
         pytest.skip(f"{module} is not installed here; {command} runs this", allow_module_level=True)
+
+
+def example(name: str) -> ModuleType:
+    """Return a program of docs/examples as a module."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def is_running(process: int) -> bool:
+    """Tell whether there is such a process."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 class Scene:

@@ -6,12 +6,23 @@ Workers import this module by name, so it has no scene of its own.
 import os
 import signal
 import socket
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from natscreds import PublicKey, Signer, bulk
 from natscreds.bulk import Chunk, Issued
 
-__all__ = ["DIE", "RemoteSigner", "broken_signer", "fail", "issue_then_die_once", "remote_signer", "run_many"]
+__all__ = [
+    "DIE",
+    "RemoteSigner",
+    "broken_signer",
+    "fail",
+    "fail_at_first",
+    "issue_each_then_die_once",
+    "issue_then_die_once",
+    "remote_signer",
+    "run_many",
+]
 
 DIE = b"die"
 """What the signing service answers to a worker that is to lose its life."""
@@ -64,6 +75,19 @@ def fail(chunk: Chunk) -> list[Issued]:
     raise ValueError(f"nothing becomes of {chunk!r}")
 
 
-def run_many(chunks: list[Chunk]) -> list[Issued]:
-    """Issue several chunks in one call."""
-    return [row for chunk in chunks for row in bulk.run(chunk)]
+def run_many(chunks: Iterable[Chunk]) -> Iterator[Issued]:
+    """Issue the chunks of one partition."""
+    for chunk in chunks:
+        yield from bulk.run(chunk)
+
+
+def issue_each_then_die_once(chunks: Iterable[Chunk], folder: str) -> Iterator[Issued]:
+    """Issue the chunks of one partition; whoever is first dies."""
+    for chunk in chunks:
+        yield from issue_then_die_once(chunk, folder)
+
+
+def fail_at_first(chunks: Iterable[Chunk]) -> Iterator[Issued]:
+    """Fail with the first chunk of a partition."""
+    for chunk in chunks:
+        yield from fail(chunk)

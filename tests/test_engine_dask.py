@@ -6,7 +6,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from engine_scene import DEVICE, Scene, check, needs, signing_service
+from engine_scene import DEVICE, Scene, check, is_running, needs, signing_service
 from engine_work import broken_signer, fail, issue_then_die_once
 
 needs("distributed", "dask")
@@ -170,14 +170,6 @@ def test_workers_sign_by_a_service_that_keeps_the_key(scene: Scene, client: Clie
 
 
 # --- a worker dies
-
-
-def is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_worker_killed_in_the_middle_of_a_chunk_loses_and_doubles_nobody(scene: Scene, client: Client) -> None:

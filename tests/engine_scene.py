@@ -7,6 +7,8 @@ when each of several is in the middle of its work.
 import importlib.util
 import os
 import socketserver
+import subprocess
+import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,23 +18,28 @@ from threading import Condition, Thread
 from types import ModuleType
 from typing import Any
 
-import pytest
 from engine_work import DIE, remote_signer
 
 from natscreds import Account, KeyPair, Operator, User, UserTemplate, verify_chain
 from natscreds.bulk import SignerFactory
 
-__all__ = ["DEVICE", "EXAMPLES", "Scene", "SigningService", "check", "example", "is_running", "needs", "signing_service"]
+__all__ = [
+    "DEVICE",
+    "EXAMPLES",
+    "Scene",
+    "SigningService",
+    "check",
+    "example",
+    "is_running",
+    "run_example",
+    "signing_service",
+]
+
+how_to_run = "is not installed here; run this by uv run --isolated --group {} pytest tests/test_engine_*.py".format
+"""Why an engine's tests are skipped, given the dependency group that has it."""
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 DEVICE = UserTemplate(role="device", expires_in=timedelta(days=30))
-
-
-def needs(module: str, group: str) -> None:
-    """Skip the calling module, and say how to run it, where an engine is not installed."""
-    if importlib.util.find_spec(module) is None:
-        command = f"uv run --isolated --group {group} pytest"
-        pytest.skip(f"{module} is not installed here; {command} runs this", allow_module_level=True)
 
 
 def example(name: str) -> ModuleType:
@@ -43,6 +50,15 @@ def example(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def run_example(name: str, directory: Path) -> list[str]:
+    """Run a program of docs/examples as a reader would, and return the files it wrote."""
+    command = [sys.executable, str(EXAMPLES / name), str(directory)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert f"users, written by their driver to {directory}" in done.stdout
+    return sorted(os.listdir(directory))
 
 
 def is_running(process: int) -> bool:
@@ -74,6 +90,7 @@ def check(scene: Scene, users: Sequence[User], names: Iterable[str]) -> None:
     assert len({user.public for user in users}) == len({user.seed for user in users}) == len(names)
     for user in users:
         found = verify_chain(operator=scene.operator.jwt, account=scene.fleet.jwt, user=user.jwt).user
+        assert found is not None
         assert (found.name, found.sub, found.iss) == (user.name, user.public, scene.key.public)
         assert KeyPair.parse(user.creds.seed).public == user.public
 
@@ -106,14 +123,13 @@ class SigningService(socketserver.ThreadingTCPServer):
         with self._changed:
             self.asked[process] = self.asked.get(process, 0) + 1
             self._changed.notify_all()
-            if self._kill_when and self.killed is None:
+            if self._kill_when and self.killed is None and self.asked[process] >= 3:
                 # Each worker has signed some and waits with the next: the middle of their work. One dies there.
-                if self.asked[process] >= 3:
-                    together = self._changed.wait_for(self._all_there, timeout=60)
-                    assert together, f"no {self._kill_when} processes asked: {self.asked}"
-                    if self.killed is None:
-                        self.killed = process
-                        return DIE
+                together = self._changed.wait_for(self._all_there, timeout=60)
+                assert together, f"no {self._kill_when} processes asked: {self.asked}"
+                if self.killed is None:
+                    self.killed = process
+                    return DIE
         return self.key.sign(data)
 
     def _all_there(self) -> bool:

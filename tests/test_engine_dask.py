@@ -1,19 +1,20 @@
 """A fleet issued on Dask: a real cluster of two processes, one of which dies now and then."""
 
+import asyncio
 import os
 import pickle
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from engine_scene import DEVICE, Scene, check, is_running, needs, signing_service
+from engine_scene import DEVICE, Scene, check, how_to_run, is_running, run_example, signing_service
 from engine_work import broken_signer, fail, issue_then_die_once
 
-needs("distributed", "dask")
+pytest.importorskip("distributed", reason=f"distributed {how_to_run('dask')}")
 
 from functools import partial
 
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Scheduler
 from leaks import holds, told
 
 from natscreds import bulk, issue_users
@@ -97,7 +98,9 @@ def test_two_jobs_with_the_same_names_stay_apart(scene: Scene, client: Client) -
 def test_two_jobs_that_derive_the_same_keys_stay_apart(scene: Scene, client: Client) -> None:
     secret = bulk.new_secret()
     one, other = (
-        bulk.plan(scene.minting, NAMES[:40], DEVICE, chunk_size=10, derive_from=secret, issued_at=scene.fleet.claims.iat)
+        bulk.plan(
+            scene.minting, NAMES[:40], DEVICE, chunk_size=10, derive_from=secret, issued_at=scene.fleet.claims.iat
+        )
         for _ in range(2)
     )
     first, second = client.map(bulk.run, list(one)), client.map(bulk.run, list(other))
@@ -241,10 +244,13 @@ def test_closing_a_run_leaves_nothing_on_the_cluster(scene: Scene, client: Clien
     client.run_on_scheduler(wait_for_no_tasks)
 
 
-async def wait_for_no_tasks(dask_scheduler: object) -> None:
+async def wait_for_no_tasks(dask_scheduler: Scheduler) -> None:
     """Wait until the scheduler knows of no task: results are credentials."""
-    import asyncio
-
     async with asyncio.timeout(60):
-        while getattr(dask_scheduler, "tasks"):
+        while dask_scheduler.tasks:
             await asyncio.sleep(0.01)
+
+
+def test_the_example_writes_its_fleet(tmp_path: Path) -> None:
+    files = run_example("cluster_dask.py", tmp_path / "creds")
+    assert files == [f"truck-{number:04}.creds" for number in range(2_000)]

@@ -7,14 +7,15 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from engine_scene import DEVICE, Scene, check, example, is_running, needs, signing_service
+from engine_scene import DEVICE, Scene, check, example, how_to_run, is_running, run_example, signing_service
 from engine_work import fail, issue_then_die_once
 from leaks import holds, told
 
-needs("ray", "engines")
+pytest.importorskip("ray", reason=f"ray {how_to_run('engines')}")
 
 # No copy of this directory for the workers, no word to the makers, no token in the home directory.
-os.environ.update(RAY_ENABLE_UV_RUN_RUNTIME_ENV="0", RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")
+os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+os.environ["RAY_AUTH_MODE"] = "disabled"
 
 import ray
 from ray.util.multiprocessing import Pool
@@ -28,7 +29,7 @@ RayExecutor = example("cluster_ray").RayExecutor
 @pytest.fixture(scope="module", autouse=True)
 def session() -> Generator[Path, None, None]:
     """Run Ray, and tell where it keeps its logs."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as scratch:  # noqa: S108  # sockets want short paths
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as scratch:  # sockets want short paths
         context = ray.init(
             num_cpus=2,
             include_dashboard=False,
@@ -67,9 +68,7 @@ def test_chunks_are_mapped_by_a_pool(scene: Scene) -> None:
 @pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "as they are done"])
 def test_users_are_issued_by_an_executor_of_four_lines(scene: Scene, ordered: bool) -> None:
     users = list(
-        issue_users(
-            scene.minting, NAMES, DEVICE, executor=RayExecutor(), chunk_size=16, in_flight=4, ordered=ordered
-        )
+        issue_users(scene.minting, NAMES, DEVICE, executor=RayExecutor(), chunk_size=16, in_flight=4, ordered=ordered)
     )
     check(scene, users if ordered else sorted(users, key=lambda user: user.name), NAMES)
 
@@ -85,9 +84,7 @@ def test_two_jobs_with_the_same_names_stay_apart(scene: Scene) -> None:
 
 def test_a_worker_killed_in_the_middle_of_a_chunk_loses_and_doubles_nobody(scene: Scene) -> None:
     with signing_service(scene.key, kill_when=2) as service:
-        users = issue_users(
-            scene.minting, NAMES, DEVICE, signer=service.signer, executor=RayExecutor(), chunk_size=16
-        )
+        users = issue_users(scene.minting, NAMES, DEVICE, signer=service.signer, executor=RayExecutor(), chunk_size=16)
         check(scene, list(users), NAMES)
     assert service.killed is not None
     assert not is_running(service.killed)
@@ -123,3 +120,8 @@ def test_a_call_that_fails_shows_no_seed_in_any_log(scene: Scene, session: Path)
 def test_workers_are_other_processes() -> None:
     assert ray.get(ray.remote(os.getpid).remote()) not in (os.getpid(), os.getppid())
     assert "engine_work" in sys.modules
+
+
+def test_the_example_writes_its_fleet(tmp_path: Path) -> None:
+    files = run_example("cluster_ray.py", tmp_path / "creds")
+    assert files == [f"truck-{number:04}.creds" for number in range(2_000)]

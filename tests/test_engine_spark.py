@@ -8,19 +8,20 @@ from pathlib import Path
 
 import engine_work
 import pytest
-from engine_scene import DEVICE, Scene, check, is_running, needs, signing_service
+from engine_scene import DEVICE, Scene, check, how_to_run, is_running, run_example, signing_service
 from engine_work import fail_at_first, issue_each_then_die_once, run_many
 from leaks import holds, told
 
-needs("pyspark", "engines")
-if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
-    pytest.skip("Spark needs Java 17, which is not installed here", allow_module_level=True)
+pytest.importorskip("pyspark", reason=f"pyspark {how_to_run('engines')}")
 
 from functools import partial
 
 from pyspark import SparkConf, SparkContext
 
 from natscreds import bulk
+
+if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+    pytest.skip("Spark needs Java 17, which is not installed here", allow_module_level=True)
 
 # Spark leaves the socket to its own Java process to the garbage collector when files are to be encrypted.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -128,3 +129,8 @@ def test_a_partition_that_fails_shows_no_seed(scene: Scene, spark: SparkContext)
     for _, _, _, seed in bulk.run(chunk):
         assert not holds(seen, seed[3:])
     assert not holds(seen, scene.key.seed[3:])
+
+
+def test_the_example_writes_its_fleet(tmp_path: Path) -> None:
+    files = run_example("cluster_spark.py", tmp_path / "creds")
+    assert files == [f"truck-{number:04}.creds" for number in range(2_000)]

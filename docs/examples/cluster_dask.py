@@ -1,6 +1,6 @@
 """Issue a fleet on a Dask cluster: here one of two processes on this machine, the same way with a thousand elsewhere.
 
-    uv run --isolated --group dask docs/examples/cluster_dask.py [DIRECTORY]
+uv run --isolated --group dask docs/examples/cluster_dask.py [DIRECTORY]
 """
 
 import sys

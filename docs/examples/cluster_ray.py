@@ -1,6 +1,6 @@
 """Issue a fleet on Ray: here two processes of this machine, the same way on a cluster.
 
-    uv run --isolated --group engines docs/examples/cluster_ray.py [DIRECTORY]
+uv run --isolated --group engines docs/examples/cluster_ray.py [DIRECTORY]
 """
 
 import os

@@ -1,6 +1,6 @@
 """Issue a fleet on Spark: here in two threads' worth of Python workers, the same way on a cluster. Java 17 is needed.
 
-    uv run --isolated --group engines docs/examples/cluster_spark.py [DIRECTORY]
+uv run --isolated --group engines docs/examples/cluster_spark.py [DIRECTORY]
 """
 
 import os

@@ -178,6 +178,13 @@ class SecretDirectory:
             return False
         return True
 
+    def holds(self, name: str, fd: int) -> bool:
+        """Tell whether the open file *fd* is the one of that *name*."""
+        try:
+            return os.path.samestat(os.stat(name, dir_fd=self._fd, follow_symlinks=False), os.fstat(fd))
+        except FileNotFoundError:
+            return False
+
     def names(self) -> Iterator[str]:
         """Yield the names of what is in it, in no order, without the unfinished `.part` files of a killed writer."""
         for name in self._listed():

@@ -117,51 +117,6 @@ class Users(Iterator[User]):
         self.job = urandom(16).hex()
         self._run: Generator[User, None, None] | None = None
         self._closed = False
-        self._given = issued_at is not None
-
-    # stand-in until the real one arrives
-    @property
-    def terms(self):  # type: ignore
-        import hashlib
-
-        from natscreds.chain import Terms
-
-        told = [repr(getattr(self._template, n, None)) for n in self._template.__slots__ if n != "_guards"]
-        digest = hashlib.sha256("".join(told).encode()).hexdigest()
-        return Terms(
-            account=self._account.public,
-            issuer=self._mint.signer.public,
-            role=self._template.role or "",
-            template=digest,
-            derived=False,
-            generations="",
-            issued_at=self.issued_at if self._given else None,
-        )
-
-    def verdict(self, name, creds):  # type: ignore
-        from natscreds import tokens
-        from natscreds.chain import Verdict
-        from natscreds.chain.moments import clock
-        from natscreds.claims import UserClaims
-
-        claims = tokens.verify(creds.jwt, UserClaims).claims
-        if claims.name != name or claims.account != self._account.public:
-            return Verdict.FOREIGN
-        if (claims.exp and claims.exp < clock()) or claims.sub in self._account.claims.nats.revocations:
-            return Verdict.STALE
-        import msgspec
-
-        body = self._template.fill(name, claims.sub)
-        if self._mint.issuer_account:
-            body = msgspec.structs.replace(body, issuer_account=self._mint.issuer_account)
-        if claims.nats != body or claims.iss != self._mint.signer.public:
-            return Verdict.FOREIGN
-        if self._given and (claims.iat, claims.exp) != (self.issued_at, self._exp):
-            return Verdict.FOREIGN
-        return Verdict.KEEP
-
-    def generation(self, name):  # type: ignore
-        return 0
 
     def skip(self, names: Iterable[str]) -> Self:
         """Leave out users of these *names*, before the first is issued; they count as issued no more.

@@ -11,8 +11,7 @@ True
 from natscreds.chain.account import Account, Mint, Role
 from natscreds.chain.operator import Operator
 from natscreds.chain.template import UserTemplate
-from natscreds.chain.terms import Terms, Verdict
 from natscreds.chain.user import User
 from natscreds.chain.verify import Chain, verify_chain
 
-__all__ = ["Account", "Chain", "Mint", "Operator", "Role", "Terms", "User", "UserTemplate", "Verdict", "verify_chain"]
+__all__ = ["Account", "Chain", "Mint", "Operator", "Role", "User", "UserTemplate", "verify_chain"]

@@ -71,7 +71,7 @@ def one_at_a_time(case: "Case") -> list[Stage]:
     mint = account.mint(role=case.template.role)
 
     def issue() -> None:
-        account.issue(mint, case.template, "d", pair.public, pair, second=claims.iat, exp=claims.exp)
+        mint.issue(case.template, "d", pair.public, pair, second=claims.iat, exp=claims.exp)
 
     return [
         ("KeyPair.generate: with the public key's text", loop(lambda: KeyPair.generate(KeyType.USER))),
@@ -82,8 +82,11 @@ def one_at_a_time(case: "Case") -> list[Stage]:
         ("tokens: token_id, the jti", loop(lambda: natscreds.tokens.token_id(claims))),
         ("envelope: seal_token, base64 and signature", loop(lambda: seal_token(payload, signer))),
         ("tokens: sign, all of it", loop(lambda: natscreds.tokens.sign(claims, signer, issued_at=claims.iat))),
-        ("creds: Creds.issued and its text, with the seed's", loop(lambda: Creds.issued(case.token, pair).text)),
-        ("Account.issue: fill, checks, sign, User", loop(issue)),
+        (
+            "creds: Creds.issued and its text, with the seed's",
+            loop(lambda: Creds.issued(case.token, pair.public, pair.seed, None).text),
+        ),
+        ("Mint.issue: fill, checks, sign, User", loop(issue)),
         ("create_user and creds.text", loop(lambda: account.create_user("d", expires_in=LIFE, **keywords).creds.text)),
     ]
 

@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 # Name -> the module that has it. Nothing is loaded before it is asked for.
 _DOOR = {
     "Account": "chain",
+    "AccountTemplate": "chain",
     "Creds": "creds",
     "KeyPair": "nkeys",
     "KeyType": "nkeys",
@@ -31,6 +32,7 @@ _DOOR = {
     "UserTemplate": "chain",
     "check_hierarchy": "hierarchy",
     "diagram": "hierarchy",
+    "issue_accounts": "bulk",
     "issue_users": "bulk",
     "verify_chain": "chain",
 }
@@ -52,6 +54,7 @@ _ROOMS = (
 
 __all__ = [  # the table above, and the modules
     "Account",
+    "AccountTemplate",
     "Creds",
     "KeyPair",
     "KeyType",
@@ -72,6 +75,7 @@ __all__ = [  # the table above, and the modules
     "envelope",
     "errors",
     "hierarchy",
+    "issue_accounts",
     "issue_users",
     "nkeys",
     "server",
@@ -98,8 +102,8 @@ if TYPE_CHECKING:
         tokens,
         writers,
     )
-    from natscreds.bulk import issue_users
-    from natscreds.chain import Account, Operator, Role, User, UserTemplate, verify_chain
+    from natscreds.bulk import issue_accounts, issue_users
+    from natscreds.chain import Account, AccountTemplate, Operator, Role, User, UserTemplate, verify_chain
     from natscreds.creds import Creds
     from natscreds.errors import NatsCredsError
     from natscreds.hierarchy import check_hierarchy, diagram

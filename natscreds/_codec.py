@@ -14,7 +14,7 @@ from binascii import a2b_base64, b2a_base64, crc_hqx
 from functools import lru_cache
 from struct import Struct
 
-__all__ = ["b32decode", "b32encode", "b64decode", "b64encode", "crc16"]
+__all__ = ["b32_texts", "b32decode", "b32encode", "b64decode", "b64encode", "crc16"]
 
 _B32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _B32_TEXT = _B32 + bytes(224)
@@ -39,7 +39,7 @@ def crc16(data: bytes) -> int:
     return crc_hqx(data, 0)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def _lanes(groups: int) -> tuple[Struct, int, int, int, int, int, int]:
     """Return what spreads so many groups of 40 bits to bytes of 5: a cut, and a pair of masks a step."""
 
@@ -73,6 +73,17 @@ def b32encode(data: bytes) -> str:
     number = (number & high3) << 3 | number & low3
     text = number.to_bytes(cut.size // 5 * 8).translate(_B32_TEXT).decode("ascii")
     return text[: (size * 8 + 4) // 5] if padding else text
+
+
+def b32_texts(items: list[bytes]) -> list[str]:
+    """Return `b32encode` of each of *items*, all of one size: worked on as one number, which is quicker than many."""
+    if not items:
+        return []
+    padding = bytes(-len(items[0]) % 5)
+    size = (len(items[0]) * 8 + 4) // 5
+    step = (len(items[0]) + len(padding)) // 5 * 8
+    whole = b32encode(padding.join([*items, b""]))
+    return [whole[at : at + size] for at in range(0, len(whole), step)]
 
 
 def b32decode(text: str) -> bytes:

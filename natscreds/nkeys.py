@@ -17,7 +17,7 @@ from os import urandom
 from typing import NewType, NoReturn, Protocol, Self, runtime_checkable
 
 from natscreds import _sodium
-from natscreds._codec import b32decode, b32encode, crc16
+from natscreds._codec import b32_texts, b32decode, b32encode, crc16
 from natscreds.errors import BadSignatureError, MalformedError, NkeyError, WrongKeyTypeError
 
 __all__ = [
@@ -153,6 +153,12 @@ def format_public(key_type: KeyType, raw: bytes) -> PublicKey:
         raise NkeyError(f"a public key holds 32 bytes, got {len(raw)}")
     data = key_type.public_head + raw
     return PublicKey(b32encode(data + crc16(data).to_bytes(2, "little")))
+
+
+def nkey_texts(head: bytes, raws: list[bytes]) -> list[str]:
+    """Return the nkeys of many *raws*, 32 bytes each, behind one *head*: `public_head` or `seed_head` of a type."""
+    items = [head + raw for raw in raws]
+    return b32_texts([item + crc16(item).to_bytes(2, "little") for item in items])
 
 
 def raw_public(text: str) -> tuple[KeyType, bytes]:

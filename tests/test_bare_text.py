@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 import natscreds
-from natscreds import Account, KeyPair, KeyType, Operator, User, UserTemplate, issue_users, tokens
-from natscreds.bulk import Users
+from natscreds import Account, AccountTemplate, KeyPair, KeyType, Operator, User, UserTemplate, issue_users, tokens
+from natscreds.bulk import Plan, Users, plan
 from natscreds.claims import Permission, UserClaims
 from natscreds.errors import InvalidClaimsError
 
@@ -39,7 +39,10 @@ SAMPLES: dict[str, object] = {
 """What to give for a parameter that has no default. One that is not here gets an object of no use: a call that looks
 at it before it looks at the bare text fails the test, and wants a line here."""
 
-SPECIAL: dict[str, dict[str, object]] = {"Operator.load": {"jwt": OPERATOR.jwt}}
+SPECIAL: dict[str, dict[str, object]] = {
+    "Operator.load": {"jwt": OPERATOR.jwt},
+    "issue_accounts": {"template": AccountTemplate()},
+}
 """Where a name means another thing."""
 
 INSTANCES: dict[type, Callable[[], object]] = {
@@ -48,6 +51,7 @@ INSTANCES: dict[type, Callable[[], object]] = {
     User: lambda: USER,
     UserTemplate: UserTemplate,
     Users: lambda: issue_users(ACCOUNT, ["x"], UserTemplate()),
+    Plan: lambda: plan(ACCOUNT, ["x"], UserTemplate()),
 }
 """Objects whose methods are called. Others are made without arguments, or without being initialised."""
 

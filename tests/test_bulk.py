@@ -510,12 +510,12 @@ def test_memory_does_not_grow_with_the_users(make: Callable[[Iterator[str]], Any
 
 def test_users_given_away_are_not_kept() -> None:
     tracked = [type(user) for user in gc.get_objects() if isinstance(user, User)]
-    users = issue_users(ACCOUNT, NAMES, TEMPLATE)
-    for _ in islice(users, 8):
+    users = issue_users(ACCOUNT, [f"d-{number}" for number in range(400)], TEMPLATE)
+    for _ in islice(users, 390):
         pass
     gc.collect()
     left = [user for user in gc.get_objects() if isinstance(user, User)]
-    assert len(left) <= len(tracked) + 1
+    assert len(left) <= len(tracked) + 32  # as many as are made at once
 
 
 # --- claims are read when they are asked for

@@ -348,7 +348,8 @@ def test_nats_py_is_admitted(server: NatsServer, orders: Account) -> None:
 
 
 def test_nats_py_is_refused_with_another_users_seed(server: NatsServer, orders: Account) -> None:
-    wrong = Creds.issued(orders.create_user("u", publish=["a"]).jwt, KeyPair.generate(KeyType.USER))
+    other = KeyPair.generate(KeyType.USER)
+    wrong = Creds.issued(orders.create_user("u", publish=["a"]).jwt, other.public, other.seed, None)
 
     async def run() -> None:
         with pytest.raises(NatsError, match="Authorization Violation"):

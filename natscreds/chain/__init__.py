@@ -8,10 +8,25 @@ Objects are values that hold a token and the keys at hand. Everything friendly i
 True
 """
 
-from natscreds.chain.account import Account, Mint, Role
+from natscreds.chain.account import Account, Role
+from natscreds.chain.account_template import AccountTemplate
+from natscreds.chain.mint import Mint
 from natscreds.chain.operator import Operator
 from natscreds.chain.template import UserTemplate
+from natscreds.chain.terms import Terms, Verdict
 from natscreds.chain.user import User
 from natscreds.chain.verify import Chain, verify_chain
 
-__all__ = ["Account", "Chain", "Mint", "Operator", "Role", "User", "UserTemplate", "verify_chain"]
+__all__ = [
+    "Account",
+    "AccountTemplate",
+    "Chain",
+    "Mint",
+    "Operator",
+    "Role",
+    "Terms",
+    "User",
+    "UserTemplate",
+    "Verdict",
+    "verify_chain",
+]

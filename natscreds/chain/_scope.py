@@ -52,6 +52,11 @@ class RoleGuard:
         if not self._each:
             resolve(scope, UserClaims(name="x", sub="x", nats=UserBody(issuer_account=account.sub)), account)
 
+    @property
+    def reads_tags(self) -> bool:
+        """A user's tags decide, too, what the template becomes."""
+        return any(inner(call).startswith("tag(") for call in self._calls)
+
     def check(self, user: UserClaims) -> None:
         """Refuse *user*, about to be signed, if one of its values is more than a token or a server would refuse it.
 

@@ -4,16 +4,14 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from os import urandom
 
-import msgspec
-
 from natscreds import tokens
-from natscreds.chain._grants import flag, limits_of, name_of, tags_of
+from natscreds.chain._grants import limits_of, name_of
 from natscreds.chain._keys import SignerOrSeed, load_keys, subject_key
 from natscreds.chain.account import Account
+from natscreds.chain.account_template import UNLIMITED, AccountTemplate
 from natscreds.chain.moments import AHEAD, Moment, clock, expiry, forward, issue_second
 from natscreds.chain.user import User
 from natscreds.claims import (
-    AccountBody,
     AccountClaims,
     AccountLimits,
     OperatorClaims,
@@ -27,9 +25,6 @@ from natscreds.errors import InvalidClaimsError, MissingKeyError, Problem, Untru
 from natscreds.nkeys import Entropy, KeyPair, KeyType, PublicKey, Signer, parse_public
 
 __all__ = ["Vouching"]
-
-_UNLIMITED = AccountLimits(subs=-1, data=-1, payload=-1, imports=-1, exports=-1, wildcards=True, conn=-1, leaf=-1)
-_JETSTREAM = {"mem_storage": -1, "disk_storage": -1, "streams": -1, "consumer": -1}
 
 
 class Vouching:
@@ -64,7 +59,7 @@ class Vouching:
                 f"account {account.sub} is signed by {account.iss}, which operator {self.public} does not trust"
             )
 
-    def _signer(self, signer: SignerOrSeed | None) -> Signer:
+    def account_signer(self, signer: SignerOrSeed | None) -> Signer:
         """Return who signs accounts: *signer*, or the first signing key held, or the identity unless strict."""
         trusted = self.claims.trusted_keys
         if signer is not None:
@@ -116,30 +111,42 @@ class Vouching:
             MissingKeyError: No key held here may sign accounts.
             InvalidClaimsError: A keyword that means nothing.
         """
-        chosen = self._signer(signer)
+        template = AccountTemplate(
+            jetstream=jetstream,
+            limits=limits,
+            signing_keys=signing_keys,
+            description=description,
+            tags=tags,
+            expires_in=expires_in,
+            expires_at=expires_at,
+            keep_identity=keep_identity,
+        )
+        chosen = self.account_signer(signer)
         second = issue_second(issued_at)
-        if not isinstance(signing_keys, int) or isinstance(signing_keys, bool):
-            raise TypeError(f"signing_keys is how many, an int, got {type(signing_keys).__name__}")
-        if signing_keys < 0:
-            raise InvalidClaimsError.one("$.nats.signing_keys", "no-signing-key", "signing_keys is 0 or more")
         public, pair = subject_key(key, KeyType.ACCOUNT, entropy)
         signers = tuple(KeyPair.generate(KeyType.ACCOUNT, entropy=entropy) for _ in range(signing_keys))
-        allowed = msgspec.structs.replace(_UNLIMITED, **_JETSTREAM) if flag(jetstream, "jetstream") else _UNLIMITED
-        body = AccountBody(
-            limits=allowed,
-            signing_keys=tuple(key.public for key in signers),
-            description=description,
-            tags=tags_of(tags),
-        )
         exp = expiry(expires_in, expires_at, second=second, past_is_fine=issued_at is not None)
-        claims = AccountClaims(name=name_of(name), sub=public, exp=exp, nats=body)
-        if limits is not None:
-            claims = claims.replace(limits=limits)
-        jwt = tokens.sign(claims, chosen, issued_at=second)
+        return self.issue(template, name, public, pair, signers, signer=chosen, second=second, exp=exp)
+
+    def issue(
+        self,
+        template: AccountTemplate,
+        name: str,
+        public: PublicKey,
+        pair: KeyPair | None,
+        signers: tuple[KeyPair, ...],
+        *,
+        signer: Signer,
+        second: int,
+        exp: int,
+    ) -> Account:
+        """Fill *template* in for one account and sign: what `create_account` and `issue_accounts` share."""
+        claims = template.fill(name, public, tuple(key.public for key in signers), exp=exp)
+        jwt = tokens.sign(claims, signer, issued_at=second)
         return Account(
             jwt,
             tokens.parse(jwt, AccountClaims).claims,
-            key=pair if keep_identity else None,
+            key=pair if template.keep_identity else None,
             signers=signers,
             strict=self.claims.nats.strict_signing_key_usage,
         )
@@ -188,7 +195,7 @@ class Vouching:
         signer: SignerOrSeed | None,
         more: tuple[Signer, ...] = (),
     ) -> Account:
-        jwt = tokens.sign(claims, self._signer(signer), issued_at=second)
+        jwt = tokens.sign(claims, self.account_signer(signer), issued_at=second)
         strict = self.claims.nats.strict_signing_key_usage
         return account.issued_again(jwt, tokens.parse(jwt, AccountClaims).claims, more=more, strict=strict)
 
@@ -356,7 +363,7 @@ class Vouching:
             BadSignatureError: The signature does not hold.
         """
         foreign = Account.load(account_jwt, keys)
-        claims = foreign.claims.replace(limits=_UNLIMITED)
+        claims = foreign.claims.replace(limits=UNLIMITED)
         if limits is not None:
             claims = claims.replace(limits=limits)
         asked, given = foreign.claims.nats.limits, claims.nats.limits

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from natscreds import tokens
-from natscreds.chain._grants import name_of
 from natscreds.chain._keys import SignerOrSeed, held_keys, load_keys, subject_key
-from natscreds.chain._scope import RoleGuard
+from natscreds.chain.mint import Mint
 from natscreds.chain.moments import Moment, clock, expiry, forward
 from natscreds.chain.template import UserTemplate
 from natscreds.chain.user import User
@@ -45,37 +44,6 @@ class Role:
 
     def __repr__(self) -> str:
         return f"<Role {self.name!a} {self.public}>"
-
-
-class Mint:
-    """Who signs users here, and in whose name: chosen once, used for one user or for many."""
-
-    __slots__ = ("_guards", "account", "issuer_account", "private_inbox", "scope", "signer")
-
-    def __init__(self, account: "Account", signer: Signer, scope: Scope | None) -> None:
-        self.account = account
-        self.signer = signer
-        self.scope = scope
-        self.issuer_account = "" if signer.public == account.public else account.public
-        self.private_inbox = scope is not None and "_INBOX.{{subject()}}.>" in (scope.template.sub.allow or ())
-        self._guards: dict[bool, RoleGuard] = {}
-
-    def guard(self, *, dotted: bool) -> RoleGuard | None:
-        """Return what checks users of the role; `None` without one."""
-        if self.scope is None:
-            return None
-        if dotted not in self._guards:
-            self._guards[dotted] = RoleGuard(self.scope, self.account.claims, dotted=dotted)
-        return self._guards[dotted]
-
-    def check_expiry(self, exp: int) -> None:
-        """Refuse a user without expiry under a role that makes its token a bearer token."""
-        if not exp and self.scope is not None and self.scope.template.bearer_token:
-            raise InvalidClaimsError.one(
-                "$.exp",
-                "bearer-without-expiry",
-                f"users of role {self.scope.role!a} are admitted by the token alone: it needs an expiry",
-            )
 
 
 class Account:
@@ -223,14 +191,14 @@ class Account:
         if signer is not None:
             chosen = load_keys([signer], KeyType.ACCOUNT)[0]
             self._check_signer(chosen, scope)
-            return Mint(self, chosen, scope)
+            return Mint(self.claims, chosen, scope)
         if scope is not None:
             for held in self._signers:
                 if held.public == scope.key:
-                    return Mint(self, held, scope)
+                    return Mint(self.claims, held, scope)
             raise MissingKeyError(f"the key of role {scope.role!a}, {scope.key}, is not held here")
         if self.signing_keys:
-            return Mint(self, self.signing_keys[0], None)
+            return Mint(self.claims, self.signing_keys[0], None)
         identity = self.key or next((held for held in self._signers if held.public == self.public), None)
         if identity is None or self.claims.scope(self.public) is not None:
             raise MissingKeyError(f"neither a plain signing key nor the identity of account {self.public} is held here")
@@ -239,7 +207,7 @@ class Account:
                 f"the operator is strict, so users are signed by a signing key; of account {self.public} only the"
                 " identity is held"
             )
-        return Mint(self, identity, None)
+        return Mint(self.claims, identity, None)
 
     def _scope(self, role: str) -> Scope:
         found = [scope for scope in self.claims.scopes if role in (scope.role, scope.key)]
@@ -340,36 +308,7 @@ class Account:
         above = max(revoked.get(public, 0), revoked.get("*", 0))
         second = forward(issued_at, above, "the user's revocation")
         exp = expiry(expires_in, template.expires_at, second=second, past_is_fine=issued_at is not None)
-        return self.issue(mint, template, name, public, pair, second=second, exp=exp)
-
-    def issue(
-        self,
-        mint: Mint,
-        template: UserTemplate,
-        name: str,
-        public: PublicKey,
-        pair: KeyPair | None,
-        *,
-        second: int,
-        exp: int,
-        row: Mapping[str, str] | None = None,
-        check: bool = True,
-    ) -> User:
-        """Fill *template* in for one user and sign: the plain path that `create_user` and `issue_users` share.
-
-        Whatever is put in is one token, so all users of a template have the same problems: *check* the first.
-        """
-        body = template.fill(name_of(name), public, row)
-        if mint.issuer_account:
-            body = msgspec.structs.replace(body, issuer_account=mint.issuer_account)
-        claims = UserClaims(name=name, sub=public, exp=exp, nbf=template.not_before, nats=body)
-        guard = mint.guard(dotted=template.dotted_names)
-        if guard is not None:
-            guard.check(claims)
-            mint.check_expiry(exp)
-        private_inbox = template.private_inbox or mint.private_inbox
-        jwt = tokens.sign(claims, mint.signer, issued_at=second, check=check)
-        return User(jwt, name=name, public=public, key=pair, private_inbox=private_inbox)
+        return mint.issue(template, name, public, pair, second=second, exp=exp)
 
     def reissue(
         self,

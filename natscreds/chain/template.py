@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -10,7 +11,7 @@ from natscreds import subjects
 from natscreds.chain import _grants
 from natscreds.chain._grants import limits_of, name_of, placeholders, tags_of
 from natscreds.chain.moments import Moment, lifetime
-from natscreds.claims import Permission, TimeRange, UserBody, seconds
+from natscreds.claims import Permission, TimeRange, UserBody, encode, seconds
 from natscreds.errors import InvalidClaimsError
 
 __all__ = ["UserTemplate"]
@@ -168,6 +169,21 @@ class UserTemplate:
         """The `nats` member of the users, placeholders not filled in."""
         return self._body
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all that it says, 64 hex digits: equal templates of one version of natscreds have one digest."""
+        life = lifetime(self.expires_in)
+        flags = (self.private_inbox, self.role, self.dotted_names, sorted(self.fields))
+        said = (encode(self._body).decode(), life, self.expires_at, self.not_before, *flags)
+        return sha256(repr(said).encode()).hexdigest()
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The placeholders that its users differ by, apart from the key, `name` first."""
+        used = {field for _, _, parts in self._fills for _, fields in parts for field in fields}
+        used |= {field for _, fields in self._tag_fills for field in fields}
+        return ("name", *sorted(used - {"name", "public"}))
+
     def fill(self, name: str, public: str, row: Mapping[str, str] | None = None) -> UserBody:
         """Return the `nats` member for one user.
 
@@ -182,7 +198,7 @@ class UserTemplate:
                 row that is no field of the template; a value that would change a tag's key.
         """
         if row is not None:
-            self._check_row(row)
+            self.check_row(row)
         if not self._fills and not self._tag_fills:
             return self._body
         values = {**(row or {}), "name": name, "public": public}
@@ -198,10 +214,29 @@ class UserTemplate:
                 else Permission(allow=held.allow, deny=filled)
             )
         if self._tag_fills:
-            changes["tags"] = tags_of([_fill_tag(texts, fields, values) for texts, fields in self._tag_fills])
+            changes["tags"] = self.fill_tags(values)
         return msgspec.structs.replace(self._body, **changes)
 
-    def _check_row(self, row: Mapping[str, str]) -> None:
+    def fill_tags(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        """Return the tags of one user, each once.
+
+        Raises:
+            InvalidClaimsError: A value is missing, would change a tag's key, or is not lower case.
+        """
+        return tags_of([_fill_tag(texts, fields, values) for texts, fields in self._tag_fills])
+
+    @property
+    def in_subjects(self) -> frozenset[str]:
+        """The placeholders, but the key, that reach a subject: there a value is one literal token."""
+        return frozenset(self._guards)
+
+    @property
+    def fills_tags(self) -> bool:
+        """Some tag holds a placeholder."""
+        return bool(self._tag_fills)
+
+    def check_row(self, row: Mapping[str, str]) -> None:
+        """Refuse a row with a column that is no field of the template, or a value that is no text."""
         for field, value in row.items():
             if field not in self.fields or field == "public":
                 raise InvalidClaimsError.one(

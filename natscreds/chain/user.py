@@ -26,7 +26,7 @@ class User:
         private_inbox: Replies come on `_INBOX.<public>.` only.
     """
 
-    __slots__ = ("_claims", "_key", "jwt", "name", "private_inbox", "public")
+    __slots__ = ("_claims", "_key", "_seed", "jwt", "name", "private_inbox", "public")
 
     def __init__(
         self,
@@ -44,7 +44,20 @@ class User:
         self.public = public
         self.private_inbox = private_inbox
         self._key = key
+        self._seed = ""
         self._claims = claims
+
+    @classmethod
+    def issued(cls, jwt: str, name: str, public: PublicKey, seed: str, private_inbox: bool) -> "User":
+        """Return a user just issued, by the text of its seed: its key pair is made when it is asked for."""
+        made = object.__new__(cls)
+        made.jwt = jwt
+        made.name = name
+        made.public = public
+        made.private_inbox = private_inbox
+        made._seed = seed
+        made._key = made._claims = None
+        return made
 
     @classmethod
     def load(cls, jwt: str, *, key: KeyPair | str | None = None) -> "User":
@@ -82,6 +95,8 @@ class User:
     @property
     def key(self) -> KeyPair | None:
         """The key pair, `None` where only the public key was given."""
+        if self._key is None and self._seed:
+            self._key = KeyPair.parse(self._seed)
         return self._key
 
     @property
@@ -91,7 +106,13 @@ class User:
         Raises:
             MissingKeyError: Only the public key was given.
         """
-        return self._held().seed
+        if not self._seed:
+            if self._key is None:
+                raise MissingKeyError(
+                    f"only the public key of user {self.public} is known here, so it has no seed to give"
+                )
+            self._seed = self._key.seed
+        return self._seed
 
     @property
     def creds(self) -> Creds:
@@ -100,12 +121,8 @@ class User:
         Raises:
             MissingKeyError: Only the public key was given.
         """
-        return Creds.issued(self.jwt, self._held(), prefix=inbox_prefix(self.public) if self.private_inbox else None)
-
-    def _held(self) -> KeyPair:
-        if self._key is None:
-            raise MissingKeyError(f"only the public key of user {self.public} is known here, so it has no seed to give")
-        return self._key
+        prefix = f"_INBOX.{self.public}" if self.private_inbox else None
+        return Creds.issued(self.jwt, self.public, self._seed or self.seed, prefix)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, User) and (self.jwt, self.public) == (other.jwt, other.public)
@@ -117,10 +134,11 @@ class User:
         return f"<User {self.name!a} {self.public}>"
 
     def __reduce__(self) -> "tuple[Callable[..., User], tuple[object, ...]]":
-        seed = None if self._key is None else self._key.seed
+        seed = None if self._key is None and not self._seed else self.seed
         return _restore, (self.jwt, self.name, self.public, seed, self.private_inbox)
 
 
 def _restore(jwt: str, name: str, public: PublicKey, seed: str | None, private_inbox: bool) -> User:
-    key = None if seed is None else KeyPair.parse(seed)
-    return User(jwt, name=name, public=public, key=key, private_inbox=private_inbox)
+    if seed is None:
+        return User(jwt, name=name, public=public, private_inbox=private_inbox)
+    return User.issued(jwt, name, public, seed, private_inbox)

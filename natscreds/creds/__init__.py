@@ -19,7 +19,7 @@ from natscreds.claims import UserClaims
 from natscreds.creds.files import read_secret, write_secret
 from natscreds.creds.text import format_creds, split_creds
 from natscreds.errors import CredsError, MalformedError, MissingKeyError, NkeyError, WrongKeyTypeError
-from natscreds.nkeys import KeyPair, KeyType
+from natscreds.nkeys import KeyPair, KeyType, PublicKey
 
 __all__ = ["Creds", "NatsPyArguments", "inbox_prefix", "read_seed", "write_seed"]
 
@@ -48,9 +48,13 @@ class Creds:
     Attributes:
         jwt: The user's token.
         public: The user's public nkey.
+        seed: The user's secret seed.
     """
 
-    __slots__ = ("_key", "_prefix", "jwt")
+    __slots__ = ("_key", "_prefix", "jwt", "public", "seed")
+
+    _key: KeyPair | None
+    _prefix: str | None
 
     def __init__(self, jwt: str, seed: str | KeyPair) -> None:
         """Put a token and its seed together.
@@ -58,15 +62,21 @@ class Creds:
         Raises:
             CredsError: One of them does not parse, or the seed is another user's.
         """
-        self._key = _matching_key(jwt, seed)
+        self._key = key = _matching_key(jwt, seed)
         self.jwt = jwt
-        self._prefix: str | None = None
+        self.public = key.public
+        self.seed = key.seed
+        self._prefix = None
 
     @classmethod
-    def issued(cls, jwt: str, key: KeyPair, *, prefix: str | None = None) -> "Creds":
-        """Return creds of a token just signed for *key*; nothing is checked again."""
+    def issued(cls, jwt: str, public: PublicKey, seed: str, prefix: str | None) -> "Creds":
+        """Return creds of a token just signed for the key of *seed*; nothing is checked again."""
         made = object.__new__(cls)
-        made._key, made.jwt, made._prefix = key, jwt, prefix
+        made.jwt = jwt
+        made.public = public
+        made.seed = seed
+        made._key = None
+        made._prefix = prefix
         return made
 
     @classmethod
@@ -105,19 +115,9 @@ class Creds:
         return cls.parse(read_secret(path))
 
     @property
-    def public(self) -> str:
-        """The user's public nkey."""
-        return self._key.public
-
-    @property
-    def seed(self) -> str:
-        """The user's secret seed."""
-        return self._key.seed
-
-    @property
     def text(self) -> str:
         """The .creds file, byte for byte what nsc writes. A secret."""
-        return format_creds(self.jwt, self._key.seed)
+        return format_creds(self.jwt, self.seed)
 
     @property
     def base64(self) -> str:
@@ -147,7 +147,7 @@ class Creds:
             private_inbox: Listen for replies on `_INBOX.<public>.` only. `None`: if the user was made so, or its token
                 allows that inbox. A user of a role that was read from a file must say it.
         """
-        key, jwt = self._key, self.jwt.encode("ascii")
+        key, jwt = self._key or KeyPair.parse(self.seed), self.jwt.encode("ascii")
         arguments = NatsPyArguments(
             user_jwt_cb=lambda: jwt,
             signature_cb=lambda nonce: b64encode(key.sign(nonce.encode())),
@@ -179,7 +179,7 @@ class Creds:
 
 
 def _restore(jwt: str, seed: str, prefix: str | None) -> Creds:
-    return Creds.issued(jwt, KeyPair.parse(seed), prefix=prefix)
+    return Creds.issued(jwt, KeyPair.parse(seed).public, seed, prefix)
 
 
 def _matching_key(jwt: str, seed: str | KeyPair) -> KeyPair:

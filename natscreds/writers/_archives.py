@@ -15,11 +15,10 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from natscreds._seen import Seen
 from natscreds.creds.files import Draft, SecretDirectory, file_name
 from natscreds.errors import StorageError
-from natscreds.writers._files import opening
-from natscreds.writers._manifest import MANIFEST, Manifest
+from natscreds.writers._manifest import MANIFEST, Manifest, row_of
 from natscreds.writers._report import Report
-from natscreds.writers._resume import row_for
-from natscreds.writers._users import NamedUser, closed_on_error, each_turn, issued, refuse_text, refused, text_of
+from natscreds.writers._resume import opening
+from natscreds.writers._users import NamedUser, clash, closed_on_error, each_turn, issued, refuse_text, text_of
 
 __all__ = ["write_tar", "write_zip"]
 
@@ -77,7 +76,7 @@ class _Tar:
         member = tarfile.TarInfo(name)
         member.size, member.mtime, member.mode = size, second, _MODE
         self._tar.addfile(member, data)
-        self._tar.members.clear()  # it would keep all of them in memory
+        self._tar.members.clear()  # type: ignore[attr-defined]  # or it would keep all of them in memory
 
     def close(self) -> None:
         self._layers.close()
@@ -174,8 +173,8 @@ def _fill(
         text, jwt = text_of(user)
         file = file_name(user.name) + _SUFFIX
         if not seen.add(file):
-            raise StorageError(f"a file holds one user: {user.name!r:.200} goes to {file!r}, and so did an earlier one")
-        row = row_for(judge, user.name, jwt, file)
+            raise StorageError(clash(user.name, file, _SUFFIX))
+        row = row_of(user.name, jwt, file, judge.generation(user.name))
         second = second or row.iat
         archive.add(file, BytesIO(text), len(text), second if known is not None else row.iat)
         manifest.add(row)

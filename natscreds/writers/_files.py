@@ -3,22 +3,20 @@
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
-from itertools import chain
-
-import msgspec
 
 from natscreds._seen import Seen
 from natscreds.chain import Verdict
 from natscreds.creds.files import SecretDirectory
 from natscreds.errors import StorageError
-from natscreds.writers._job import FORMAT, JOB, Job, JobFile, Value
-from natscreds.writers._manifest import MANIFEST, Manifest, Row, read_rows, told
+from natscreds.writers._job import FORMAT, JOB, Job, JobFile
+from natscreds.writers._manifest import MANIFEST, Manifest, Row, read_rows, row_of, told
 from natscreds.writers._report import Report
-from natscreds.writers._resume import Judge, JudgeOfJob, JudgeOfUsers, row_for
+from natscreds.writers._resume import Judge, opening
 from natscreds.writers._store import MANY, Form, Store
 from natscreds.writers._users import (
     IssuedUsers,
     NamedUser,
+    clash,
     closed_on_error,
     each_turn,
     issued,
@@ -28,29 +26,11 @@ from natscreds.writers._users import (
     text_of,
 )
 
-__all__ = ["opening", "write_files"]
+__all__ = ["write_files"]
 
 # A killed writer leaves a turn's files without their rows. So many are given back their place in the order of the
 # names; more than that were not left by a writer, and are noted as they are found.
 _LATE = 64
-
-
-def opening(users: Iterable[NamedUser]) -> tuple[Iterator[NamedUser], str, dict[str, Value], Judge]:
-    """Look at what *users* say of their job, or else at the first of them.
-
-    Returns:
-        The users, the job's id, its terms, and who judges what is found.
-    """
-    known = issued(users)
-    rest = iter(users)
-    if known is not None:
-        return rest, known.job, msgspec.to_builtins(known.terms), JudgeOfJob(known)
-    first = next(rest, None)
-    if first is None:
-        return rest, os.urandom(16).hex(), {}, JudgeOfUsers("", "")
-    of = told(text_of(first)[1])
-    terms: dict[str, Value] = {"account": of.account, "issuer": of.iss}
-    return chain([first], rest), os.urandom(16).hex(), terms, JudgeOfUsers(of.account, of.iss)
 
 
 def write_files(
@@ -78,11 +58,7 @@ def write_files(
         rest, identity, terms, judge = opening(users)
         sharded = shard if shard is not None else count is not None and count > MANY
         job = Job(format=FORMAT, job=identity, writer=form.writer, sharded=sharded, terms={**terms, **form.settings})
-        if record.job is None:
-            record.begin(job)
-        else:
-            record.job.refuse_other(job, repr(top.path))
-            job = record.job
+        job = record.settle(job)
         top.mark = job.job
         store = stack.enter_context(closing(Store(top, form, sharded=job.sharded)))
         run = _Run(store, form, judge, fresh=fresh)
@@ -175,7 +151,7 @@ class _Run:
             return None
         self._noted.add(file)
         self.kept += self._counted
-        return row_for(self._judge, name, creds.jwt, file)
+        return row_of(name, creds.jwt, file, self._judge.generation(name))
 
     def turn(self, users: list[NamedUser]) -> None:
         """Write *users*, each file before its row."""
@@ -195,7 +171,7 @@ class _Run:
         name = user.name
         text, jwt = text_of(user)
         file = self._store.place(name)
-        row = row_for(self._judge, name, jwt, file)
+        row = row_of(name, jwt, file, self._judge.generation(name))
         if self._met is not None and not self._met.add(file):
             raise StorageError(self._clash(name, file))
         data = self._form.write(name, text)
@@ -227,16 +203,14 @@ class _Run:
         if file in self._late:
             self.manifest.add(self._late.pop(file))
         elif fresh:
-            self.manifest.add(row_for(self._judge, name, creds.jwt, file))
+            self.manifest.add(row_of(name, creds.jwt, file, self._judge.generation(name)))
         self.kept += fresh or not self._counted
         return True
 
     def _clash(self, name: str, file: str) -> str:
         if self._met is None and not self._fresh:
             return f"a file is never written over: {name!r:.200} goes to {file!r}, which exists"
-        if file.endswith(f"{name}{self._form.suffix}"):
-            return f"a name is written once, {name!r} came twice"
-        return f"a file holds one user: {name!r:.200} goes to {file!r}, and so did an earlier name, or the same"
+        return clash(name, file, self._form.suffix)
 
     def finish(self) -> None:
         """Note what an earlier run wrote and did not note, and this one did not come by."""

@@ -13,7 +13,7 @@ from natscreds.errors import StorageError
 
 try:
     import fcntl
-except ImportError:  # there are no directory descriptors there either, so nothing is ever written
+except ImportError:
     fcntl = None  # type: ignore[assignment]
 
 __all__ = ["JOB", "Job", "JobFile"]
@@ -58,7 +58,7 @@ class JobFile:
     """The locked record of a job; a context manager.
 
     Attributes:
-        job: What is recorded; `None` before `begin`, where nothing was.
+        job: What is recorded; `None` before `settle`, where nothing was.
     """
 
     __slots__ = ("_fd", "_files", "_name", "_where", "job")
@@ -83,12 +83,19 @@ class JobFile:
             self.close()
             raise
 
-    def begin(self, job: Job) -> None:
-        """Record and lock *job*, where nothing is recorded.
+    def settle(self, job: Job) -> Job:
+        """Record and lock *job*, or go on with the one that is recorded; return it.
 
         Raises:
-            StorageError: Another writer was faster.
+            StorageError: Another writer was faster, or another job is recorded.
         """
+        if self.job is None:
+            self._begin(job)
+        else:
+            self.job.refuse_other(job, self._where)
+        return self.job or job
+
+    def _begin(self, job: Job) -> None:
         # Brought to the disk whatever the caller chose: a record that is lost takes the job's name with it.
         with self._files.draft(self._name) as draft:
             draft.file.write(msgspec.json.format(msgspec.json.encode(job), indent=2) + b"\n")
@@ -105,6 +112,8 @@ class JobFile:
             raise StorageError(fault)
 
     def _lock(self) -> None:
+        if fcntl is None:
+            raise StorageError("one writer at a time is told by file locks, which this system does not have")
         busy = False
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

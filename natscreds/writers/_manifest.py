@@ -2,7 +2,7 @@
 
 import os
 from binascii import a2b_base64
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import msgspec
@@ -129,7 +129,7 @@ class Manifest:
 
     @classmethod
     @contextmanager
-    def opened(cls, files: SecretDirectory, name: str, *, without_expiry: int = 0) -> "Iterator[Manifest]":
+    def opened(cls, files: SecretDirectory, name: str, *, without_expiry: int = 0) -> "Generator[Manifest]":
         """Open the manifest *name* to write on."""
         fd = files.open(name)
         try:

@@ -1,5 +1,8 @@
 """What a run that goes on finds: which credentials are whole and of this job, and which are to be made anew."""
 
+import os
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Protocol
 
 import msgspec
@@ -9,11 +12,12 @@ from natscreds.chain import Verdict
 from natscreds.chain.moments import clock
 from natscreds.claims import UserClaims
 from natscreds.creds import Creds
-from natscreds.errors import BadSignatureError, MalformedError
-from natscreds.writers._manifest import Row, payload, row_of, told
-from natscreds.writers._users import IssuedUsers
+from natscreds.errors import BadSignatureError, InvalidClaimsError, MalformedError
+from natscreds.writers._job import Value
+from natscreds.writers._manifest import payload, told
+from natscreds.writers._users import IssuedUsers, NamedUser, issued, text_of
 
-__all__ = ["Judge", "JudgeOfJob", "JudgeOfUsers", "row_for"]
+__all__ = ["Judge", "JudgeOfJob", "JudgeOfUsers", "opening"]
 
 
 class Judge(Protocol):
@@ -42,7 +46,10 @@ class JudgeOfJob:
         self._derived = users.terms.derived
 
     def found(self, name: str, creds: Creds) -> Verdict:
-        return self._users.verdict(name, creds)
+        try:
+            return self._users.verdict(name, creds)
+        except InvalidClaimsError:  # the job has no user of that name
+            return Verdict.FOREIGN
 
     def met(self, name: str, jwt: str, creds: Creds) -> Verdict:
         return self._users.verdict(name, creds)
@@ -66,14 +73,16 @@ class JudgeOfUsers:
 
     def found(self, name: str, creds: Creds) -> Verdict:
         of = told(creds.jwt)
-        if of.name != name or (of.account, of.iss) != (self._account, self._issuer) or not _verifies(creds):
+        if not _verifies(creds):
+            return Verdict.STALE  # damaged: what its issuer signed it is not
+        if of.name != name or (of.account, of.iss) != (self._account, self._issuer):
             return Verdict.FOREIGN
         return self._aged(of.exp)
 
     def met(self, name: str, jwt: str, creds: Creds) -> Verdict:
         here, there = told(jwt), told(creds.jwt)
         if not _verifies(creds):
-            return Verdict.STALE  # damaged: what its issuer signed it is not
+            return Verdict.STALE
         if (there.name, there.account) != (name, here.account):
             return Verdict.FOREIGN
         if self._aged(there.exp) is Verdict.STALE:
@@ -88,9 +97,22 @@ class JudgeOfUsers:
         return Verdict.STALE if exp and exp < self._now else Verdict.KEEP
 
 
-def row_for(judge: Judge, name: str, jwt: str, file: str) -> Row:
-    """Return the manifest's row of one user."""
-    return row_of(name, jwt, file, judge.generation(name))
+def opening(users: Iterable[NamedUser]) -> tuple[Iterator[NamedUser], str, dict[str, Value], Judge]:
+    """Look at what *users* say of their job, or else at the first of them.
+
+    Returns:
+        The users, the job's id, its terms, and who judges what is found.
+    """
+    known = issued(users)
+    rest = iter(users)
+    if known is not None:
+        return rest, known.job, msgspec.to_builtins(known.terms), JudgeOfJob(known)
+    first = next(rest, None)
+    if first is None:
+        return rest, os.urandom(16).hex(), {}, JudgeOfUsers("", "")
+    of = told(text_of(first)[1])
+    terms: dict[str, Value] = {"account": of.account, "issuer": of.iss}
+    return chain([first], rest), os.urandom(16).hex(), terms, JudgeOfUsers(of.account, of.iss)
 
 
 def _verifies(creds: Creds) -> bool:

@@ -1,6 +1,6 @@
 """What writers take: anything that yields users, and more where it knows what job they are of."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol, cast
@@ -14,6 +14,7 @@ __all__ = [
     "CredsText",
     "IssuedUsers",
     "NamedUser",
+    "clash",
     "closed_on_error",
     "each_turn",
     "issued",
@@ -136,13 +137,20 @@ def each_turn(users: Iterator[NamedUser], write: Callable[[list[NamedUser]], Non
             return
 
 
+def clash(name: str, file: str, suffix: str) -> str:
+    """Return what is wrong when *name* goes to a *file* that an earlier user of this run went to."""
+    if file.endswith(f"{name}{suffix}"):
+        return f"a name is written once, {name!r} came twice"
+    return f"a file holds one user: {name!r:.200} goes to {file!r}, and so did an earlier name, or the same"
+
+
 def refused(fault: str, written: int) -> StorageError:
     """Return the error that says how far it went."""
     return StorageError(f"{fault}; files written before, each whole: {written}")
 
 
 @contextmanager
-def closed_on_error(users: object) -> Iterator[None]:
+def closed_on_error(users: object) -> Generator[None]:
     """Close *users*, if they can be closed, when something goes wrong."""
     try:
         yield

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from written_people import BESIDE, Someone, contents, expected
+from written_people import BESIDE, TWO_NAMES_ONE_FILE, Someone, contents, expected
 
 from natscreds import Account, Creds, Operator, UserTemplate, issue_users, tokens
 from natscreds.claims import UserClaims
@@ -21,9 +21,6 @@ from natscreds.creds.files import file_name
 from natscreds.errors import MissingKeyError, StorageError
 from natscreds.nkeys import KeyPair, KeyType
 from natscreds.writers import write_directory
-
-# Made by a search for two names whose SHA-256 begins with the same 64 bits, 26df3ab185fbe76b.
-TWO_NAMES_ONE_FILE = ("NIEPLPDOBDAPFKIJ", "NALDDFNHJNAKGADO")
 
 
 def run_child(code: str, *arguments: object) -> str:

@@ -11,6 +11,9 @@ from natscreds.creds.files import file_name
 BESIDE = {"job.json", "manifest.jsonl"}
 """What a writer puts beside the files of the users."""
 
+# Made by a search for two names whose SHA-256 begins with the same 64 bits, 26df3ab185fbe76b.
+TWO_NAMES_ONE_FILE = ("NIEPLPDOBDAPFKIJ", "NALDDFNHJNAKGADO")
+
 BANNER = "-----BEGIN NATS USER JWT-----\n"
 
 

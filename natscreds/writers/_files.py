@@ -123,9 +123,9 @@ class _Run:
     def _survey(self, top: SecretDirectory, manifest: Manifest) -> Iterator[str]:
         """Yield the names that are whole and have a row in the new *manifest*, those of the old one first."""
         for row in _old_rows(top):
-            if row.file not in self._noted and (found := self._look(row.file)) is not None and found.name == row.name:
+            if row.file not in self._noted and (found := self._look(row.file)) is not None:
                 manifest.add(found)
-                yield row.name
+                yield found.name
         for file in self._store.files():
             if file in self._noted or (found := self._look(file)) is None:
                 continue
@@ -137,7 +137,8 @@ class _Run:
 
     def _look(self, file: str) -> Row | None:
         """Return the row of what is in *file*, if it is whole and this job's."""
-        name = ""
+        if not self._store.may_be(file):
+            return None
         try:
             creds = self._store.read(file)
             if creds is None:

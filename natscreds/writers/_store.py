@@ -127,6 +127,12 @@ class Store:
                 raise
         raise StorageError(f"a symbolic link is not followed: {file!r} is one")
 
+    def may_be(self, file: str) -> bool:
+        """Tell whether a user's file can be called so: what a manifest says is not followed elsewhere."""
+        folder, _, name = file.rpartition("/")
+        upper, _, shard = folder.rpartition("/") if self._sharded else (folder, "", "00")
+        return upper == self._form.folder and bool(_is_shard(shard)) and name.endswith(self._form.suffix)
+
     def files(self) -> Iterator[str]:
         """Yield the files that may be users', in no order."""
         for folder in self._folders():

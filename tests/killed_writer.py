@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from natscreds import Account, UserTemplate, issue_users, writers
+from natscreds import Account, Operator, UserTemplate, issue_users, writers
 
 STEPS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir", "os.scandir", "fcntl.flock"}
 TEMPLATE = UserTemplate(publish=["devices.{name}.>"], private_inbox=True, expires_at=4_000_000_000)
@@ -87,6 +87,7 @@ def run(order: dict[str, Any]) -> int:
 
 def main() -> None:
     """Work off the orders."""
+    list(issue_users(Operator.create("x").create_account("x"), ["x"], DRAWN, derive_from=SECRET))  # loads all there is
     for line in sys.stdin:
         print(run(json.loads(line)), flush=True)
 

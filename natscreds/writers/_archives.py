@@ -38,6 +38,10 @@ class _Archive(Protocol):
         """Write what comes after the last member."""
         ...
 
+    def abandon(self) -> None:
+        """Write nothing more."""
+        ...
+
 
 class _Zip:
     """A zip of deflated members."""
@@ -60,6 +64,9 @@ class _Zip:
     def close(self) -> None:
         self._zip.close()
 
+    def abandon(self) -> None:
+        self._zip.fp = None  # or it would be closed, by the collector at the latest, and complain of the closed file
+
 
 class _Tar:
     """A tar, compressed or not."""
@@ -80,6 +87,9 @@ class _Tar:
 
     def close(self) -> None:
         self._layers.close()
+
+    def abandon(self) -> None:
+        self._layers.pop_all()
 
 
 def write_zip(users: Iterable[NamedUser], path: str | os.PathLike[str], *, fsync: bool = False) -> Report:
@@ -191,12 +201,16 @@ def _fill(
                 raise StorageError(f"{fault}; nothing is left of the archive")
             written += 1
 
-    each_turn(rest, turn)
-    manifest.flush()
-    size = beside.file.seek(0, os.SEEK_END)
-    beside.file.seek(0)
-    archive.add(MANIFEST, beside.file, size, second)
-    archive.close()
+    try:
+        each_turn(rest, turn)
+        manifest.flush()
+        size = beside.file.seek(0, os.SEEK_END)
+        beside.file.seek(0)
+        archive.add(MANIFEST, beside.file, size, second)
+        archive.close()
+    except BaseException:
+        archive.abandon()
+        raise
     return written, manifest
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from errno import ELOOP
 from stat import S_ISREG
 from types import TracebackType
 from typing import Self
@@ -120,21 +121,20 @@ class SecretDirectory:
         Its mode becomes 0600. A symbolic link is not followed.
 
         Raises:
-            StorageError: No regular file, somebody else's, one with a second name, or *name* would lead elsewhere.
-            OSError: Missing, a symbolic link, or not ours to open.
+            StorageError: A symbolic link, no regular file, somebody else's, one with a second name, or *name* would
+                lead elsewhere.
+            OSError: Missing, or not ours to open.
         """
         refuse_odd(name)
-        fd = os.open(name, WRITE | NOFOLLOW, dir_fd=self._fd)
-        status = os.fstat(fd)
-        fault = ""
-        if not S_ISREG(status.st_mode):
-            fault = "is none"
-        elif status.st_uid != os.geteuid():
-            fault = f"belongs to user {status.st_uid}"
-        elif status.st_nlink > 1:
-            fault = "has another name"
+        fd = -1
+        try:
+            fd = os.open(name, WRITE | NOFOLLOW, dir_fd=self._fd)
+        except OSError as error:
+            if error.errno != ELOOP:
+                raise
+        fault = "is a symbolic link" if fd < 0 else _unfit(os.fstat(fd))
         if fault:
-            os.close(fd)
+            close(fd)
             raise StorageError(f"a secret is kept in a regular file of ours with one name: {name!r} {fault}")
         os.fchmod(fd, MODE)
         return fd
@@ -178,6 +178,13 @@ class SecretDirectory:
             return False
         return True
 
+    def holds(self, name: str, fd: int) -> bool:
+        """Tell whether the open file *fd* is the one of that *name*."""
+        try:
+            return os.path.samestat(os.stat(name, dir_fd=self._fd, follow_symlinks=False), os.fstat(fd))
+        except FileNotFoundError:
+            return False
+
     def names(self) -> Iterator[str]:
         """Yield the names of what is in it, in no order, without the unfinished `.part` files of a killed writer."""
         for name in self._listed():
@@ -214,3 +221,12 @@ class SecretDirectory:
 
     def __repr__(self) -> str:
         return f"<SecretDirectory {self.path!r}>"
+
+
+def _unfit(status: os.stat_result) -> str:
+    """Say what makes a file unfit to be written on; nothing if it is fit."""
+    if not S_ISREG(status.st_mode):
+        return "is none"
+    if status.st_uid != os.geteuid():
+        return f"belongs to user {status.st_uid}"
+    return "has another name" if status.st_nlink > 1 else ""

@@ -23,6 +23,7 @@ __all__ = [
     "open_unnamed",
     "read_all",
     "rename_part",
+    "write_all",
     "write_whole",
 ]
 
@@ -150,11 +151,16 @@ def _fill_part(directory: int, name: str, data: bytes, mark: str, fsync: bool) -
     return part
 
 
-def fill(fd: int, data: bytes, fsync: bool) -> None:
-    """Write all of *data*."""
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of *data* to an open file."""
     done = os.write(fd, data)
     while done < len(data):  # the disk is about to be full, or the file about to reach its limit
         done += os.write(fd, memoryview(data)[done:])
+
+
+def fill(fd: int, data: bytes, fsync: bool) -> None:
+    """Write all of *data*."""
+    write_all(fd, data)
     if fsync:
         os.fsync(fd)
 

@@ -14,6 +14,7 @@ from natscreds.server._config import fragment as fragment
 from natscreds.server._network import TLS as TLS
 from natscreds.server._network import Cluster as Cluster
 from natscreds.server._static import static_config
+from natscreds.server._system_user import system_user
 
 __all__ = ["AccountLike", "OperatorLike", "config"]
-__all__ += ["TLS", "Cluster", "Configuration", "fragment", "static_config"]
+__all__ += ["TLS", "Cluster", "Configuration", "fragment", "static_config", "system_user"]

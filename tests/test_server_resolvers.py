@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -24,7 +25,7 @@ from throwaway_certificates import Authority
 
 from natscreds import KeyPair, KeyType, testing, tokens
 from natscreds.claims import GenericClaims
-from natscreds.errors import ServerError
+from natscreds.errors import InvalidClaimsError, ServerError
 from natscreds.server import TLS, Cluster, Configuration, config, fragment
 from natscreds.testing import NatsServer
 
@@ -132,6 +133,19 @@ def test_a_full_resolver_keeps_no_more_accounts_than_its_limit() -> None:
     with server_of(text) as server:
         answer = ask(server, operator, "$SYS.REQ.CLAIMS.UPDATE", operator.account().jwt.encode())
     assert b"jwt store is full" in answer
+
+
+@pytest.mark.parametrize("kind", ["full", "cache"])
+def test_fewer_than_the_accounts_given_is_no_limit(kind: str) -> None:
+    operator = SignedOperator()
+    accounts = [operator.account(), operator.account()]
+    words: dict[str, Any] = {"resolver": kind, "directory": "jwt", "listen": FREE}
+    with pytest.raises(ValueError, match="at least the number of accounts given, 3, got 2"):
+        config(operator, accounts, **words, limit=2)
+    # A server takes it, and one of the three is lost.
+    text = config(operator, accounts, **words, limit=3, timeout=timedelta(milliseconds=100))
+    with server_of(text.replace("limit: 3", "limit: 2")) as server:
+        assert [admits(server, account) for account in (*accounts, operator.system)].count(False) == 1
 
 
 # --- cache, and a cluster --------------------------------------------------------------------------------------------
@@ -514,6 +528,33 @@ def test_jetstream_stores_beside_any_resolver(words: dict[str, Any], tmp_path: P
         [(_, _, answer)] = client.wait_messages(1)
         assert b'"streams":0' in answer
     assert (tmp_path / "js" / "jetstream").is_dir()
+
+
+def test_a_system_account_that_may_use_jetstream_is_refused_where_it_is_on() -> None:
+    operator = SignedOperator()
+    system = SignedAccount(operator.signing_key, key=operator.system.key)
+    with pytest.raises(InvalidClaimsError, match="system-account-jetstream"):
+        config(operator, [system], jetstream="js")
+    text = config(operator, [system], listen=FREE)
+    with server_of(text) as server:
+        assert admits(server, system)
+    with pytest.raises(ServerError):
+        server_of(text + 'jetstream: {store_dir: "js"}\n').start()
+
+
+def test_accounts_in_memory_change_when_the_file_is_read_again(tmp_path: Path) -> None:
+    operator = SignedOperator()
+    first, second = operator.account(), operator.account()
+    included = tmp_path / "accounts.conf"
+    included.write_text(fragment(operator, [first]))
+    there = os.path.relpath(tmp_path, Path(tempfile.gettempdir(), "the server's own"))
+    with server_of(f'listen: "{FREE}"\ninclude "{there}/accounts.conf"\n') as server:
+        assert admits(server, first)
+        assert not admits(server, second)
+        included.write_text(fragment(operator, [second]))
+        os.kill(server.pid, signal.SIGHUP)
+        assert soon(lambda: admits(server, second))
+        assert not admits(server, first)
 
 
 # --- nothing from outside writes settings ----------------------------------------------------------------------------

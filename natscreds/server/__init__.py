@@ -13,6 +13,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from natscreds.server._config import AccountLike, OperatorLike, config
+from natscreds.server._config import Configuration as Configuration
+from natscreds.server._config import fragment as fragment
+from natscreds.server._network import TLS as TLS
+from natscreds.server._network import Cluster as Cluster
+from natscreds.server._static import static_config
+from natscreds.server._system_user import system_user
 
 if TYPE_CHECKING:
     from natscreds.server._blocking import BlockingClient, connect
@@ -28,20 +34,19 @@ if TYPE_CHECKING:
         SyncReport,
     )
 
-__all__ = [
-    "AccountLike",
+__all__ = ["AccountLike", "OperatorLike", "config"]
+__all__ += ["TLS", "Cluster", "Configuration", "fragment", "static_config", "system_user"]
+__all__ += [
     "Answer",
     "BlockingClient",
     "ListReport",
     "LookupReport",
-    "OperatorLike",
     "Outcome",
     "PullReport",
     "Report",
     "ResolverClient",
     "Server",
     "SyncReport",
-    "config",
     "connect",
 ]
 

@@ -171,7 +171,7 @@ class ResolverClient:
             else:
                 listing = await session.listing()
                 keys, odd = account_keys(name for names in listing.names.values() for name in names)
-                texts = dict[str, tuple[str | None, ...]](await session.lookups(sorted(keys)))
+                texts = {str(key): given for key, given in (await session.lookups(sorted(keys))).items()}
                 complete = len(listing.names) == len(session.roster.servers) and all(map(any, texts.values()))
         tokens: dict[PublicKey, str] = {}
         rejected = dict.fromkeys(odd, "its name is no account's key")

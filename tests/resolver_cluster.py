@@ -154,7 +154,12 @@ class Node:
 class Cluster:
     """Servers that know each other, with one resolver setting for all or one for each."""
 
-    def __init__(self, operator: Operator, resolvers: Iterable[str] = ("full", "full", "full")) -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        resolvers: Iterable[str] = ("full", "full", "full"),
+        **keywords: Any,  # noqa: ANN401  # those of Node
+    ) -> None:
         self.operator = operator
         resolvers = list(resolvers)
         routes = [f"{_HOST}:{port}" for port in free_ports(len(resolvers))]
@@ -164,6 +169,7 @@ class Cluster:
                 f"n{number}",
                 resolver=resolver,
                 cluster=server.Cluster(name="c", listen=route, routes=tuple(routes)),
+                **keywords,
             )
             for number, (resolver, route) in enumerate(zip(resolvers, routes, strict=True), 1)
         ]

@@ -33,7 +33,8 @@ class Place(NamedTuple):
 
     def another_client(self, **keywords: Any) -> BlockingClient:  # noqa: ANN401  # those of connect
         """A client that knows nothing of what this one has done."""
-        return server.connect(self.node.url, self.user, self.operator, **{"servers": 1, "timeout": WAIT} | keywords)
+        given: dict[str, Any] = {"servers": 1, "timeout": WAIT} | keywords
+        return server.connect(self.node.url, self.user, self.operator, **given)
 
 
 WAIT = timedelta(seconds=3)

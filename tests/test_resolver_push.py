@@ -308,7 +308,7 @@ def test_allow_takes_no_other_word(place: Place) -> None:
 
 def test_a_client_needs_an_operator_and_sound_numbers(place: Place) -> None:
     for keywords in ({"window": 0}, {"servers": 0}, {"timeout": timedelta(0)}):
-        with pytest.raises(ValueError, match="1 at least|more than nothing"):
+        with pytest.raises(ValueError, match=r"1 at least|more than nothing"):
             place.another_client(**keywords)
     with pytest.raises(TypeError, match="an operator is the chain object"):
         ResolverClient(object(), 5)  # type: ignore[arg-type]

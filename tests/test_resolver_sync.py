@@ -174,7 +174,7 @@ def test_files_that_somebody_put_there_do_no_harm() -> None:
             assert listing.odd == ("junk",)
             assert {stray.public, misnamed} <= set(listing.accounts)
             report = client.pull()
-            assert report.tokens[stray.public] == stray.jwt  # type: ignore[index]
+            assert report.tokens[stray.public] == stray.jwt
             assert set(report.rejected) == {"junk", misnamed}
             assert client.lookup(misnamed).jwt is None
 

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterable
 from datetime import timedelta
+from socket import gaierror
 from ssl import SSLContext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["BlockingClient", "connect"]
 
 ResultT = TypeVar("ResultT")
+
+_REFUSED = "authorization violation"
+_BETWEEN_ATTEMPTS = 0.2
+"""Seconds. A refusal is sometimes lost with the connection, and told at the next attempt."""
 
 
 def connect(
@@ -60,13 +65,18 @@ def connect(
         raise TypeError("deleted takes several: give a list of public keys")
     if not isinstance(creds, Creds | User):
         raise TypeError(f"creds is a user or its Creds, got {type(creds).__name__}")
-    connection = _new_connection()
-    client = ResolverClient(connection, operator, servers=servers, window=window, timeout=timeout, deleted=deleted)
+    client = ResolverClient(
+        _new_connection(), operator, servers=servers, window=window, timeout=timeout, deleted=deleted
+    )
     held = creds.creds if isinstance(creds, User) else creds
-    arguments: dict[str, Any] = {"servers": url.split(","), **held.nats_py(private_inbox=True)}
+    arguments: dict[str, Any] = {
+        "servers": url.split(","),
+        "reconnect_time_wait": _BETWEEN_ATTEMPTS,
+        **held.nats_py(private_inbox=True),
+    }
     if tls is not None:
         arguments["tls"] = tls
-    return BlockingClient(connection, client, arguments, timeout=timeout.total_seconds())
+    return BlockingClient(client, arguments, timeout=timeout.total_seconds())
 
 
 class BlockingClient:
@@ -75,14 +85,13 @@ class BlockingClient:
     A thread with an event loop of its own runs while the `with` block is open, and the connection lives there.
     """
 
-    def __init__(
-        self, connection: "Client", client: ResolverClient, arguments: dict[str, Any], *, timeout: float
-    ) -> None:
-        self._connection = connection
+    def __init__(self, client: ResolverClient, arguments: dict[str, Any], *, timeout: float) -> None:
         self._client = client
+        self._connection: Client | None = None
         self._arguments = arguments
         self._timeout = timeout
         self._complaint = ""
+        self._attempting = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -157,19 +166,33 @@ class BlockingClient:
         return self._run(self._client.sync(accounts, prune=prune, allow=allow, on_progress=on_progress))
 
     async def _connect(self) -> None:
-        fault = ""
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._connection.connect(error_cb=self._complain, **self._arguments)
-        except TimeoutError:
-            fault = self._complaint or f"no answer within {self._timeout:g} s"
-        except Exception as error:  # whatever nats-py and the system say of a URL, a name, a certificate
-            fault = self._complaint or str(error) or type(error).__name__
-        if fault:
-            raise ServerError(f"no connection: {fault}")
+        """Connect, with a new connection for each attempt: nats-py leaves sockets of failed ones open."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._timeout
+        while self._connection is None:
+            connection, fault = _new_connection(), ""
+            self._attempting = True
+            try:
+                async with asyncio.timeout_at(until):
+                    await connection.connect(error_cb=self._complain, **self._arguments)
+            except TimeoutError:
+                fault = self._complaint or f"no answer within {self._timeout:g} s"
+            except Exception as error:  # whatever nats-py and the system say of names and certificates
+                fault = str(error) or type(error).__name__
+            self._attempting = False
+            if not fault:
+                self._connection = self._client.connection = connection
+                break
+            await connection.close()
+            if _REFUSED in fault.lower() or loop.time() + _BETWEEN_ATTEMPTS >= until:
+                raise ServerError(f"no connection: {fault}")
+            await asyncio.sleep(_BETWEEN_ATTEMPTS)
 
     async def _complain(self, error: Exception) -> None:
+        """Keep what went wrong. While connecting, end the attempt unless it was only one server that is not there."""
         self._complaint = str(error) or type(error).__name__
+        if self._attempting and not isinstance(error, ConnectionRefusedError | TimeoutError | gaierror):
+            raise error
 
     def _run(self, verb: Coroutine[Any, Any, ResultT]) -> ResultT:
         """Run *verb* in the thread, and wait for it; an interrupt here stops it there."""
@@ -189,7 +212,8 @@ class BlockingClient:
         if loop is None or self._thread is None:
             return
         try:
-            asyncio.run_coroutine_threadsafe(self._connection.close(), loop).result()
+            if self._connection is not None:
+                asyncio.run_coroutine_threadsafe(self._connection.close(), loop).result()
         finally:
             loop.call_soon_threadsafe(loop.stop)
             self._thread.join()

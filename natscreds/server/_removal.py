@@ -73,9 +73,7 @@ async def disable(
         texts = {text for text in (*stored.get(key, ()), given) if text}
         known = [(claims.iat, text) for text in texts if (claims := believed(text, key, session.operator))]
         if not known:
-            what = "foreign" if texts else "absent"
-            reason = "operator does not stand behind the token that servers have" if texts else "no server has it"
-            found[key] = Outcome(account=key, state="refused", code=what, reason=reason)
+            found[key] = _not_known(key, asked=bool(stored.get(key)), foreign=bool(texts))
             continue
         newest = max(known)[1]
         account = Account.load(newest, operator=session.operator)
@@ -94,6 +92,16 @@ async def disable(
         parcels[key].stored = stored.get(key, ())
     await session.send(parcels.values(), allow=None, on_progress=on_progress)
     return {key: outcome or parcels[key].outcome() for key, outcome in found.items()}
+
+
+def _not_known(key: PublicKey, *, asked: bool, foreign: bool) -> Outcome:
+    """Return why an account of which there is no token to sign anew is not disabled."""
+    if foreign:
+        reason = "the operator does not stand behind the token that servers have"
+        return Outcome(account=key, state="refused", code="foreign", reason=reason)
+    if asked:
+        return Outcome(account=key, state="refused", code="absent", reason="no server has it")
+    return Outcome(account=key, state="failed", code="no-answer", reason="no server with a full resolver answered")
 
 
 def _disabled(operator: Operator, account: Account) -> Account:

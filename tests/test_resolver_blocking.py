@@ -96,7 +96,7 @@ def test_who_is_refused_and_where_nobody_listens_are_told(place: Place) -> None:
         (place.node.url, stranger, "[Aa]uthorization [Vv]iolation"),
         (f"nats://127.0.0.1:{port}", place.user, "([Cc]onnect|refused)"),
     ):
-        client = server.connect(url, user, place.operator, timeout=timedelta(seconds=1))
+        client = server.connect(url, user, place.operator, timeout=timedelta(seconds=10 if user is stranger else 1))
         with pytest.raises(ServerError, match=f"no connection: .*{told}"), client:
             pass
     assert len(workers()) == before

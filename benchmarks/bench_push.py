@@ -160,7 +160,9 @@ def main() -> None:
             process.terminate()
             process.wait(20)
     print("How many accounts a second can be handed to a server?")
-    print(f"{options.accounts:,} accounts, {options.rounds} rounds, the server's files in {where or 'a temporary place'}")
+    print(
+        f"{options.accounts:,} accounts, {options.rounds} rounds, the server's files in {where or 'a temporary place'}"
+    )
     print(f"{'':24}{'accounts/s':>12}{'to the floor':>14}{'to one by one':>15}")
     for name, found in rates.items():
         to_floor = median(one / floor for one, floor in zip(found, rates[FLOOR], strict=True))

@@ -4,14 +4,14 @@ Servers take a token of any operator, an expired one and an older one, and answe
 refused here, before anything is sent.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from natscreds import tokens
 from natscreds.chain import Account, Operator
 from natscreds.chain.account import Earlier, digest
 from natscreds.claims import AccountClaims
-from natscreds.errors import InvalidClaimsError, NatsCredsError
-from natscreds.nkeys import KeyType, PublicKey, parse_public
+from natscreds.errors import InvalidClaimsError, MalformedError, NatsCredsError, TokenError
+from natscreds.nkeys import KeyType, PublicKey, parse_public, raw_public
 from natscreds.server._config import AccountLike
 from natscreds.server._reports import Answer, Outcome, State
 from natscreds.tokens import UnverifiedToken
@@ -65,15 +65,12 @@ class Parcel:
         )
 
     def judge(self, operator: Operator, now: int) -> bool:
-        """Refuse a token that no server could use, though it would take it; tell whether this one may go."""
+        """Refuse a token that no server could use, though it would take it; tell whether this one may go.
+
+        Its signature is not verified here: that is what servers do themselves before anything else.
+        """
         claims, code, reason = self.token.claims, "", ""
-        try:
-            self.token.verify()
-        except NatsCredsError as error:
-            code, reason = "untrusted", str(error)
-        if code:
-            pass
-        elif claims.iss not in operator.claims.trusted_keys:
+        if claims.iss not in operator.claims.trusted_keys:
             code = "untrusted"
             reason = f"it is signed by {claims.iss}, which operator {operator.public} does not sign accounts with"
         elif claims.exp and claims.exp <= now:
@@ -86,28 +83,34 @@ class Parcel:
 
     def guard(self, operator: Operator, allow: frozenset[str]) -> bool:
         """Refuse a token that takes something back which servers hold; tell whether this one may go."""
+        held = [(text, claims) for text in self.stored or () if text and (claims := _claims(text, self.key, operator))]
+        objection = self._objection(held, allow)
+        if objection is not None:
+            # Only now is it worth the time to find out whether anything was made up by who answered.
+            sound = [(text, claims) for text, claims in held if believed(text, self.key, operator)]
+            objection = self._objection(sound, allow)
+        if objection is not None:
+            self.end("refused", *objection)
+        return objection is None
+
+    def _objection(self, held: Sequence[tuple[str, AccountClaims]], allow: frozenset[str]) -> tuple[str, str] | None:
+        """Return what speaks against this token where servers hold those: code and reason."""
         mine = self.token.claims
-        held = [(text, claims) for text in self.stored or () if text and (claims := believed(text, self.key, operator))]
         newest = max((claims.iat for _, claims in held), default=0)
         for text, claims in held:
             if text == self.token.text or claims.iat < newest:
                 continue
-            code, reason = "", ""
             if mine.iat <= claims.iat:
-                code = "rollback"
-                reason = f"servers hold a token of {claims.iat}, this one is of {mine.iat}: sign the newest anew"
-            elif "unrevoke" not in allow and (lost := _unrevoked(claims, mine)):
-                code, reason = "unrevoke", f"{lost} is revoked on servers and would not be: allow=['unrevoke'] says so"
-            elif "signing-key" not in allow and (back := self._brought_back(text, claims)):
-                code = "signing-key"
-                reason = (
+                words = f"servers hold a token of {claims.iat}, this one is of {mine.iat}: sign the newest anew"
+                return "rollback", words
+            if "unrevoke" not in allow and (lost := _unrevoked(claims, mine)):
+                return "unrevoke", f"{lost} is revoked on servers and would not be: allow=['unrevoke'] says so"
+            if "signing-key" not in allow and (back := self._brought_back(text, claims)):
+                return "signing-key", (
                     f"signing key {back} is not in the token that servers hold, and may have been taken out of it:"
                     " allow=['signing-key'] brings it in"
                 )
-            if code:
-                self.end("refused", code, reason)
-                return False
-        return True
+        return None
 
     def _brought_back(self, text: str, stored: AccountClaims) -> str:
         """Return a signing key that *stored* does not have and that may be an old one, or `""`.
@@ -137,13 +140,25 @@ def parcels_of(accounts: Iterable[AccountLike | str]) -> dict[PublicKey, Parcel]
     found: dict[PublicKey, Parcel] = {}
     for account in accounts:
         earlier = account.earlier if isinstance(account, Account) else ()
-        parcel = Parcel(tokens.parse(text_of(account), AccountClaims), earlier)
-        parse_public(parcel.key, KeyType.ACCOUNT)
+        parcel = Parcel(_parse(text_of(account)), earlier)
         if found.setdefault(parcel.key, parcel).token.text != parcel.token.text:
             raise InvalidClaimsError.one(
                 "$.sub", "same-account", f"an account stands once, {parcel.key} came with two tokens"
             )
     return found
+
+
+def _parse(text: str) -> UnverifiedToken[AccountClaims]:
+    token = tokens.parse(text, AccountClaims)
+    fault = ""
+    try:
+        kind, _ = raw_public(token.claims.sub)
+        fault = "" if kind is KeyType.ACCOUNT else f"it is one of type {kind.name.lower()}"
+    except MalformedError as error:
+        fault = str(error)
+    if fault:
+        raise TokenError(f"sub is no account's key: {fault}")
+    return token
 
 
 def text_of(account: AccountLike | str) -> str:
@@ -164,8 +179,18 @@ def key_of(account: AccountLike | str) -> tuple[PublicKey, str]:
 
 def believed(text: str, key: str, operator: Operator) -> AccountClaims | None:
     """Return the claims of a token that a server gave, if it is about *key* and the operator stands behind it."""
+    claims = _claims(text, key, operator)
     try:
-        claims = tokens.verify(text, AccountClaims).claims
+        tokens.verify(text, AccountClaims)
+    except NatsCredsError:
+        return None
+    return claims
+
+
+def _claims(text: str, key: str, operator: Operator) -> AccountClaims | None:
+    """Return the claims of a token if it says to be about *key* and by the operator; nothing is verified."""
+    try:
+        claims = tokens.parse(text, AccountClaims).claims
     except NatsCredsError:
         return None
     return claims if claims.sub == key and claims.iss in operator.claims.trusted_keys else None

@@ -125,7 +125,7 @@ def test_the_system_account_is_neither_disabled_nor_deleted(place: Place, verb: 
 
 @pytest.mark.parametrize("verb", ["disable", "delete"])
 def test_accounts_are_several_and_keys_sound(place: Place, verb: str) -> None:
-    with pytest.raises(TypeError, match="accounts are several"):
+    with pytest.raises(TypeError, match="accounts takes several"):
         getattr(place.client, verb)(place.operator.create_account("x").public)
     with pytest.raises(NkeyError):
         getattr(place.client, verb)(["ABC"])

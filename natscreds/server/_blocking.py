@@ -14,6 +14,7 @@ from natscreds.creds import Creds
 from natscreds.errors import MissingDependencyError, ServerError
 from natscreds.server._client import ResolverClient
 from natscreds.server._config import AccountLike, OperatorLike
+from natscreds.server._parcels import refuse_text
 from natscreds.server._reports import ListReport, LookupReport, PullReport, Report, SyncReport
 from natscreds.server._session import Progress
 from natscreds.server._sync import Prune
@@ -61,8 +62,7 @@ def connect(
         MissingDependencyError: nats-py is not installed.
         TypeError: No credentials, or as for `ResolverClient`.
     """
-    if isinstance(deleted, str | bytes | bytearray):
-        raise TypeError("deleted takes several: give a list of public keys")
+    refuse_text("deleted", deleted)
     if not isinstance(creds, Creds | User):
         raise TypeError(f"creds is a user or its Creds, got {type(creds).__name__}")
     client = ResolverClient(
@@ -132,6 +132,8 @@ class BlockingClient:
         on_progress: Progress | None = None,
     ) -> Report:
         """Send accounts to all servers: see `ResolverClient.push`. *on_progress* is called in the client's thread."""
+        refuse_text("accounts", accounts)
+        refuse_text("allow", allow)
         return self._run(self._client.push(accounts, allow=allow, guard=guard, on_progress=on_progress))
 
     def pull(self) -> PullReport:
@@ -148,10 +150,12 @@ class BlockingClient:
 
     def disable(self, accounts: Iterable[AccountLike | str], *, on_progress: Progress | None = None) -> Report:
         """Shut accounts: see `ResolverClient.disable`."""
+        refuse_text("accounts", accounts)
         return self._run(self._client.disable(accounts, on_progress=on_progress))
 
     def delete(self, accounts: Iterable[AccountLike | str]) -> Report:
         """Have servers delete accounts: see `ResolverClient.delete`, and prefer `disable`."""
+        refuse_text("accounts", accounts)
         return self._run(self._client.delete(accounts))
 
     def sync(
@@ -163,6 +167,8 @@ class BlockingClient:
         on_progress: Progress | None = None,
     ) -> SyncReport:
         """Make all servers hold these accounts: see `ResolverClient.sync`."""
+        refuse_text("accounts", accounts)
+        refuse_text("allow", allow)
         return self._run(self._client.sync(accounts, prune=prune, allow=allow, on_progress=on_progress))
 
     async def _connect(self) -> None:

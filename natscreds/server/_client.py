@@ -14,7 +14,7 @@ from natscreds.chain import Operator
 from natscreds.nkeys import PublicKey
 from natscreds.server._config import AccountLike, OperatorLike
 from natscreds.server._exchange import Connection, Exchange, ping
-from natscreds.server._parcels import ALLOW, Parcel, believed, key_of, parcels_of, second
+from natscreds.server._parcels import ALLOW, Parcel, believed, key_of, parcels_of, refuse_text, second
 from natscreds.server._questions import Pack
 from natscreds.server._removal import delete, deleting_key, disable, keys_of
 from natscreds.server._reports import ListReport, LookupReport, Outcome, PullReport, Report, SyncReport
@@ -65,8 +65,7 @@ class ResolverClient:
             ValueError: A window or a number of servers below 1, a timeout of nothing.
             TokenError: The text is not an operator's token.
         """
-        if isinstance(deleted, str | bytes | bytearray):
-            raise TypeError("deleted takes several: give a list of public keys")
+        refuse_text("deleted", deleted)
         if window < 1 or (servers is not None and servers < 1):
             raise ValueError(f"window and servers are 1 at least, got {window} and {servers}")
         if timeout <= timedelta(0):
@@ -293,8 +292,7 @@ class ResolverClient:
 
 
 def _allowed(allow: Iterable[str]) -> frozenset[str]:
-    if isinstance(allow, str | bytes | bytearray):
-        raise TypeError("allow takes several: give a list of words")
+    refuse_text("allow", allow)
     words = frozenset(allow)
     if words - set(ALLOW):
         raise ValueError(f"allow takes {' and '.join(map(repr, ALLOW))}, got {min(words - set(ALLOW))!r}")

@@ -16,7 +16,7 @@ from natscreds.server._config import AccountLike
 from natscreds.server._reports import Answer, Outcome, State
 from natscreds.tokens import UnverifiedToken
 
-__all__ = ["ALLOW", "Parcel", "believed", "is_disabled", "key_of", "parcels_of", "second", "text_of"]
+__all__ = ["ALLOW", "Parcel", "believed", "is_disabled", "key_of", "parcels_of", "refuse_text", "second", "text_of"]
 
 ALLOW = ("unrevoke", "signing-key")
 """What a push refuses unless it is asked for by name."""
@@ -127,6 +127,16 @@ class Parcel:
         return min(more, default="")
 
 
+def refuse_text(what: str, value: object) -> None:
+    """Refuse one text where several things are meant.
+
+    Raises:
+        TypeError: It is one.
+    """
+    if isinstance(value, str | bytes | bytearray):
+        raise TypeError(f"{what} takes several: put the one in a list")
+
+
 def parcels_of(accounts: Iterable[AccountLike | str]) -> dict[PublicKey, Parcel]:
     """Return *accounts* by key, in their order; no signature is verified yet.
 
@@ -135,8 +145,7 @@ def parcels_of(accounts: Iterable[AccountLike | str]) -> dict[PublicKey, Parcel]
         TokenError: A text is not an account's token.
         InvalidClaimsError: Two different tokens of one account.
     """
-    if isinstance(accounts, str | bytes | bytearray):
-        raise TypeError("accounts are several: put the one in a list")
+    refuse_text("accounts", accounts)
     found: dict[PublicKey, Parcel] = {}
     for account in accounts:
         earlier = account.earlier if isinstance(account, Account) else ()

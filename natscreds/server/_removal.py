@@ -10,7 +10,7 @@ from natscreds.claims import AccountClaims, GenericClaims
 from natscreds.errors import InvalidClaimsError, MissingKeyError, NatsCredsError
 from natscreds.nkeys import PublicKey, Signer
 from natscreds.server._config import AccountLike
-from natscreds.server._parcels import Parcel, believed, is_disabled, key_of
+from natscreds.server._parcels import Parcel, believed, is_disabled, key_of, refuse_text
 from natscreds.server._questions import DELETE, Claim
 from natscreds.server._reports import Answer, Outcome
 from natscreds.server._session import Progress, Session
@@ -38,8 +38,7 @@ def keys_of(operator: Operator, accounts: Iterable[AccountLike | str]) -> dict[P
         TypeError: One text instead of several.
         InvalidClaimsError: The system account is among them.
     """
-    if isinstance(accounts, str | bytes | bytearray):
-        raise TypeError("accounts are several: put the one in a list")
+    refuse_text("accounts", accounts)
     found: dict[PublicKey, str] = {}
     for account in accounts:
         key, text = key_of(account)

@@ -60,3 +60,16 @@ def test_the_start_benchmark_prints_its_question_and_its_figures(tmp_path: Path)
         assert len(case[what]) == 5
         assert all(figure > 0 for figure in case[what].values())
     assert [entry.name for entry in tmp_path.iterdir()] == ["figures.json"]
+
+
+def test_the_push_benchmark_prints_its_question_and_a_ratio_for_each(tmp_path: Path) -> None:
+    options = ["--accounts", "40", "--rounds", "1", "--json", "figures.json"]
+    command = [sys.executable, str(BENCH.with_name("bench_push.py")), *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How many accounts a second can be handed to a server?")
+    assert len(re.findall(r" \d+\.\d\d +\d+\.\d\d$", done.stdout, re.MULTILINE)) == 4
+    rates = json.loads((tmp_path / "figures.json").read_text())["rates"]
+    assert {name: len(found) for name, found in rates.items()} == dict.fromkeys(
+        ("bare pipelined loop", "push(guard=False)", "push", "one by one"), 1
+    )

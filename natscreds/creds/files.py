@@ -127,30 +127,61 @@ class SecretDirectory:
         path: The path it was opened by.
     """
 
-    __slots__ = ("_descriptors", "_fd", "_fsync", "_pid", "path")
+    __slots__ = ("_descriptors", "_fd", "_fsync", "_pid", "_shared", "path")
 
-    def __init__(self, path: Path, *, shared: bool = False, fsync: bool = False) -> None:
+    path: str
+
+    def __init__(self, path: Path, *, shared: bool = False, fsync: bool = False, create: bool = True) -> None:
         """Open, and if need be make, the directory at *path*.
 
         Args:
             path: Its last part may not be a symbolic link.
             shared: Take a directory that others own or everybody may write to. They can remove, and put in, files.
             fsync: Bring every file to the disk before it gets its name; then a power cut leaves no empty ones.
+            create: Make what is missing of it.
 
         Raises:
             StorageError: A symbolic link, somebody else's, or writable by everybody.
             OSError: It cannot be made or opened.
         """
-        self.path = _sound_path(path)
-        self._fsync = fsync
-        self._descriptors = -1
-        self._fd = _make_directory(self.path, fsync=fsync)
-        fault = "" if shared else _exposure(os.fstat(self._fd))
+        text = _sound_path(path)
+        self._take(_make_directory(text, fsync=fsync) if create else _open_directory(text), text, shared, fsync)
+
+    def _take(self, fd: int, path: str, shared: bool, fsync: bool) -> None:
+        """Become the owner of *fd*, an open directory, if it is fit for secrets."""
+        self.path = path
+        self._fd, self._shared, self._fsync = fd, shared, fsync
+        self._descriptors, self._pid = -1, os.getpid()
+        fault = "" if shared else _exposure(os.fstat(fd))
         if fault:
             self.close()
-            raise StorageError(f"a directory of secrets is ours alone, unless shared=True: {self.path!r} {fault}")
-        self._descriptors = _open_descriptors()
-        self._pid = os.getpid()
+            raise StorageError(f"a directory of secrets is ours alone, unless shared=True: {path!r} {fault}")
+
+    def below(self, name: str, *, create: bool = True) -> Self:
+        """Open, and if need be make, a directory in this one, on the same terms. It is closed for itself.
+
+        Args:
+            name: One part of a path, and not a symbolic link.
+            create: Make it if it is missing.
+
+        Raises:
+            StorageError: A symbolic link, somebody else's, writable by everybody, or *name* would lead elsewhere.
+            OSError: It cannot be made or opened.
+        """
+        _refuse_odd(name)
+        try:
+            fd = _open_directory(name, self._fd)
+        except FileNotFoundError:
+            if not create:
+                raise
+            fd = _make_level(name, self._fd, fsync=self._fsync)
+        below = object.__new__(type(self))
+        below._take(fd, f"{self.path.rstrip('/')}/{name}", self._shared, self._fsync)
+        return below
+
+    def fileno(self) -> int:
+        """Return the directory's descriptor, for what takes a `dir_fd`; it stays this object's."""
+        return self._fd
 
     def write(self, name: str, data: bytes, *, replace: bool = False) -> None:
         """Write one file: mode 0600 whatever the umask, whole or absent.
@@ -173,7 +204,8 @@ class SecretDirectory:
 
     def _write(self, name: str, data: bytes, *, replace: bool) -> bool:
         _refuse_odd(name)
-        if self._pid != os.getpid():  # a fork: the descriptors listed there are still those of the parent
+        if self._descriptors < 0 or self._pid != os.getpid():
+            # The first file; or a fork, and the descriptors listed there are still those of the parent.
             _close(self._descriptors)
             self._descriptors, self._pid = _open_descriptors(), os.getpid()
         return _write(self._fd, name, data, self._descriptors, replace=replace, fsync=self._fsync)

@@ -44,22 +44,20 @@ class _Finder:
         """Return the sound names in a directory; tell of odd ones and of links."""
         sound: list[str] = []
         try:
-            names = entries(root, *parts)
-            for name in names:
-                fault = fault_in(name)
-                if fault:
-                    self._add((place, *parts, name), "name-odd", f"a name is {fault}")
-                elif self._is_link(root, *parts, name):
-                    self._add((place, *parts, name), "link", "a symbolic link is not followed")
-                else:
-                    sound.append(name)
-        except (StorageError, FileNotFoundError) as error:
+            with opened(root, *parts) as folder:
+                for name in sorted(folder.names()):
+                    fault = fault_in(name)
+                    if fault:
+                        self._add((place, *parts, name), "name-odd", f"a name is {fault}")
+                    elif S_ISLNK(mode_of(folder, name)):
+                        self._add((place, *parts, name), "link", "a symbolic link is not followed")
+                    else:
+                        sound.append(name)
+        except StorageError as error:
             self._add((place, *parts), "unreadable", error)
+        except FileNotFoundError:
+            pass
         return sound
-
-    def _is_link(self, root: str, *parts: str) -> bool:
-        with opened(root, *parts[:-1]) as folder:
-            return S_ISLNK(mode_of(folder, parts[-1]))
 
     def _is_directory(self, root: str, *parts: str) -> bool:
         try:
@@ -103,8 +101,6 @@ class _Finder:
         place = ("stores", top, ACCOUNTS)
         keys: dict[str, str] = {}
         cases: dict[str, str] = {}
-        if ACCOUNTS not in entries(self._stores, top):
-            return
         for folder in self._names(self._stores, "stores", top, ACCOUNTS):
             if not self._is_directory(self._stores, top, ACCOUNTS, folder):
                 continue
@@ -143,17 +139,16 @@ class _Finder:
         place = ("stores", top, ACCOUNTS, folder, USERS)
         users: dict[str, UserClaims] = {}
         keys: dict[str, str] = {}
-        if USERS in entries(self._stores, top, ACCOUNTS, folder):
-            for file in self._names(self._stores, *place):
-                name = file.removesuffix(".jwt")
-                if name == file:
-                    continue
-                claims = self._look_at_user(top, folder, name, account)
-                if claims is not None:
-                    users[name] = claims
-                    other = keys.setdefault(claims.sub, name)
-                    if other != name:
-                        self._add((*place, file), "key-twice", f"user {claims.sub} is {other!a}, too")
+        for file in self._names(self._stores, *place):
+            name = file.removesuffix(".jwt")
+            if name == file:
+                continue
+            claims = self._look_at_user(top, folder, name, account)
+            if claims is not None:
+                users[name] = claims
+                other = keys.setdefault(claims.sub, name)
+                if other != name:
+                    self._add((*place, file), "key-twice", f"user {claims.sub} is {other!a}, too")
         self._look_at_creds(top, folder, users)
 
     def _look_at_user(self, top: str, folder: str, name: str, account: Account) -> UserClaims | None:
@@ -187,10 +182,6 @@ class _Finder:
 
     def _look_at_creds(self, top: str, folder: str, users: dict[str, UserClaims]) -> None:
         title = self._tree.title(top)
-        for level in range(3):  # none of them need be there
-            parts = (CREDS, title, folder)[: level + 1]
-            if parts[-1] not in self._entries(*parts[:-1]):
-                return
         for file in self._names(self._keys, "keys", CREDS, title, folder):
             name = file.removesuffix(CREDS_SUFFIX)
             if name != file:

@@ -1,5 +1,6 @@
 """The keys directory: one file for each seed, one for each user's creds."""
 
+import os
 from collections.abc import Iterable, Iterator
 
 from natscreds.creds import Creds
@@ -93,7 +94,7 @@ class KeyFiles:
 
     def prepared(self, *, fsync: bool) -> SecretDirectory:
         """Open the keys directory for writing, made as nsc makes it."""
-        root = SecretDirectory(self.root, fsync=fsync)
+        root = SecretDirectory(os.path.realpath(self.root), fsync=fsync)
         try:
             for name in (KEYS, CREDS):
                 root.below(name).close()

@@ -44,8 +44,7 @@ class Locks:
         if mark in self._held:
             yield
             return
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        fd = os.open(LOCK, flags, 0o600, dir_fd=folder.fileno())
+        fd = _open(folder.fileno())
         try:
             deadline = time.monotonic() + self.timeout.total_seconds()
             while not _try(fd):
@@ -59,6 +58,17 @@ class Locks:
         finally:
             self._held.discard(mark)
             os.close(fd)
+
+
+def _open(directory: int) -> int:
+    """Open the lock file; make it if need be, with mode 0600 whatever the umask."""
+    flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        fd = os.open(LOCK, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+    except FileExistsError:
+        return os.open(LOCK, flags, dir_fd=directory)
+    os.fchmod(fd, 0o600)
+    return fd
 
 
 def _try(fd: int) -> bool:

@@ -57,14 +57,16 @@ def find_places(
             raise TypeError("either one directory for all, as nsc's --all-dirs, or config, stores and keys")
         config = stores = keys = directory
     home = environ.get("HOME") or os.path.expanduser("~")
-    found_config = _expanded(config or environ.get("NSC_HOME") or _config_home(environ, home), home)
+    if config is None:
+        config = environ.get("NSC_HOME") or _config_home(environ, home)
+    config = _expanded(config, home)
     if stores is None and "NSC_CWD_ONLY" not in environ:
-        stores = read_selection(found_config).store_root or None
-    return Places(
-        config=found_config,
-        stores=_expanded(stores or _data_home(environ, home, "stores", ".nsc", "nats"), home),
-        keys=_expanded(keys or environ.get("NKEYS_PATH") or _data_home(environ, home, "keys", ".nkeys"), home),
-    )
+        stores = read_selection(config).store_root or None
+    if stores is None:
+        stores = _data_home(environ, home, "stores", ".nsc", "nats")
+    if keys is None:
+        keys = environ.get("NKEYS_PATH") or _data_home(environ, home, "keys", ".nkeys")
+    return Places(config=config, stores=_expanded(stores, home), keys=_expanded(keys, home))
 
 
 def read_selection(config: str) -> Selection:

@@ -4,8 +4,8 @@ Run as `python tests/vectors/nsc/make_stores.py`; it takes nsc (see tests/nsc_to
 thrown away: they are in these files, and protect nothing.
 
 A file holds `commands` (what nsc was told) and `files`: path to `mode` and `text`. The paths begin with `stores`,
-`keys` or `config`, or with `all` where one directory has everything. One JSON file holds it, because the `.gitignore` that nsc
-makes would keep the keys out of a repository.
+`keys` or `config`, or with `all` where one directory has everything. One JSON file holds it, because the `.gitignore`
+that nsc makes would keep the keys out of a repository.
 """
 
 import json

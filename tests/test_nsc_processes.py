@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from threading import Thread
@@ -61,6 +62,7 @@ print("free", flush=True)
 
 ADD_TAGS = """
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from natscreds.nsc import Store
 store = Store(sys.argv[1], environ={}, timeout=timedelta(seconds=60))
@@ -109,11 +111,12 @@ def test_a_store_that_another_process_holds_is_not_written_to(root: Path) -> Non
     try:
         assert hear(holder) == "held"
         assert store.account("orders").jwt == ORDERS.jwt  # reading asks for no lock
-        for write in (
+        writes: list[Callable[[], None]] = [
             lambda: store.write_account(OPERATOR.create_account("new")),
             lambda: store.write_operator(OPERATOR),
             lambda: store.write_user(ORDERS.create_user("u", publish=["a"]), account="orders"),
-        ):
+        ]
+        for write in writes:
             with pytest.raises(StorageError, match="one process writes at a time"):
                 write()
         say(holder, "go on")

@@ -221,6 +221,7 @@ class _Finder:
 
     def _below(self, *parts: str) -> list[str]:
         if not self._is_directory(self._keys, *parts):
+            self._add(("keys", *parts), "key-misplaced", "key files lie two directories deep, and here is none")
             return []
         return self._names(self._keys, "keys", *parts)
 

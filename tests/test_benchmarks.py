@@ -73,3 +73,14 @@ def test_the_push_benchmark_prints_its_question_and_a_ratio_for_each(tmp_path: P
     assert {name: len(found) for name, found in rates.items()} == dict.fromkeys(
         ("bare pipelined loop", "push(guard=False)", "push", "one by one"), 1
     )
+
+
+def test_the_store_benchmark_prints_its_question_and_a_ratio(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCH.with_name("bench_nsc_store.py")), "--users", "50", "--rounds", "2"]
+    command += ["--directory", str(tmp_path), "--json", "figures.json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How many files a second go into a store of nsc?")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert {name: len(rates) for name, rates in figures["rates"].items()} == {"store": 2, "directory": 2}
+    assert figures["ratio"] > 0

@@ -54,7 +54,7 @@ def installed(said: UserPermissionLimits | Permissions, *, callout: bool) -> Per
         if not callout:
             return None
         return Permissions(pub=Permission(deny=(CALLOUT_REQUESTS,)))
-    publish = said.pub.allow
+    publish = None if said.pub.empty else said.pub.allow
     if publish is not None:
         publish = tuple(entry for entry in publish if subjects.is_valid(entry))
     elif said.resp is not None:

@@ -193,10 +193,10 @@ class Admission:
 
     def _afterwards(self, visit: Visit | None) -> Decision | None:
         """Check what ends a connection right after it was let in."""
-        if 0 <= self.max_subscriptions < 1 or self.max_subscriptions < -1:
-            return no("no-subscriptions", "the connection may hold no subscription, and is closed for that at once")
         if self._user.exp < 0 or (visit is not None and self._user.exp == visit.now):
             return no("expires-at-once", "the connection is let in and closed at once, as the user expires now")
+        if self.max_subscriptions == 0 or self.max_subscriptions < -1:
+            return no("no-subscriptions", "the connection may hold no subscription, and is closed for that at once")
         callout = self._account.nats.authorization.auth_users
         if callout and self._user.sub not in callout:
             return unknown("callout", "a service of the account decides who connects, and what they may do")

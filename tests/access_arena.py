@@ -28,8 +28,8 @@ CHECKS = (
 )
 """What counts as a check: an answer of the server, compared with what was foretold."""
 
-UNLIMITED = {"subs": -1, "data": -1, "payload": -1}
-ALL = {"imports": -1, "exports": -1, "wildcards": True, "conn": -1, "leaf": -1, **UNLIMITED}
+UNLIMITED: dict[str, Any] = {"subs": -1, "data": -1, "payload": -1}
+ALL: dict[str, Any] = {"imports": -1, "exports": -1, "wildcards": True, "conn": -1, "leaf": -1, **UNLIMITED}
 MAPPINGS = {
     "a": [{"subject": "b"}],
     "a.a": [{"subject": "c.c", "weight": 100}],

@@ -143,7 +143,7 @@ class Doors:
         ]
         times = {member: said.pop(member) for member in ("exp", "nbf") if member in said}
         body = {
-            "limits": {**ALL, **({} if limits is None else limits)},
+            "limits": ALL | dict[str, Any](limits or {}),
             "signing_keys": [plain.public, *scopes],
             "type": "account",
             "version": 2,

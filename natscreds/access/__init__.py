@@ -14,8 +14,9 @@ do, without a server. Only servers enforce anything.
 'orders.>'
 """
 
+from natscreds.access._imports import Imported
 from natscreds.access.decision import Decision, Reason
 from natscreds.access.rules import Access
 from natscreds.access.session import Session, Subscription
 
-__all__ = ["Access", "Decision", "Reason", "Session", "Subscription"]
+__all__ = ["Access", "Decision", "Imported", "Reason", "Session", "Subscription"]

@@ -6,6 +6,7 @@ destinations.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from natscreds import subjects
@@ -116,7 +117,7 @@ def _fnv(data: bytes) -> int:
 def _at(word: bytes, *places: int) -> bytes:
     """Put dots into *word* before these places; ones outside put none."""
     edges = [0, *(place for place in places if 0 < place < len(word)), len(word)]
-    return b".".join(word[start:end] for start, end in zip(edges, edges[1:], strict=False))
+    return b".".join(word[start:end] for start, end in pairwise(edges))
 
 
 _CUTS: Final[dict[str, Callable[[bytes, int], bytes]]] = {

@@ -142,7 +142,7 @@ class Doors:
             for key, template in zip(roles, templates, strict=True)
         ]
         times = {member: said.pop(member) for member in ("exp", "nbf") if member in said}
-        body = {
+        body: dict[str, Any] = {
             "limits": ALL | dict[str, Any](limits or {}),
             "signing_keys": [plain.public, *scopes],
             "type": "account",

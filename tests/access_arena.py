@@ -42,6 +42,7 @@ MAPPINGS = {
     "_x": [{"subject": "_GR_.x"}],
 }
 COMPLAINTS = {
+    "mapping-agreed": "Permissions Violation for Publish",
     "reserved-reply": "Permissions Violation for Publish with Reply of",
     "invalid-subject": "Invalid Subject",
     "subscriptions-exceeded": "maximum subscriptions exceeded",

@@ -141,7 +141,7 @@ class Doors:
             {"kind": "user_scope", "key": key.public, "role": key.public, "template": template}
             for key, template in zip(roles, templates, strict=True)
         ]
-        times = {member: said.pop(member) for member in ("exp", "nbf") if member in said}
+        times: dict[str, Any] = {member: said.pop(member) for member in ("exp", "nbf") if member in said}
         body: dict[str, Any] = {
             "limits": ALL | dict[str, Any](limits or {}),
             "signing_keys": [plain.public, *scopes],
@@ -150,7 +150,14 @@ class Doors:
             **said,
         }
         key = operator.signing_keys[0] if signer is None else signer
-        token = {"iat": self.now, "iss": key.public, "name": name, "sub": identity.public, "nats": body, **times}
+        token: dict[str, Any] = {
+            "iat": self.now,
+            "iss": key.public,
+            "name": name,
+            "sub": identity.public,
+            "nats": body,
+            **times,
+        }
         return identity.public, seal_token(json.dumps(token).encode(), key), (identity, plain), roles
 
     def times(self, zone: ZoneInfo, sign: int) -> list[dict[str, str]]:

@@ -97,7 +97,7 @@ TRAPS = [
     Trap("leave to answer and no default applies", {"resp": {"max": 1}}, "- PUB d | + SUB a", "defaults"),
     Trap("empty lists are nothing said", {"pub": {"allow": [], "deny": []}}, "+ PUB d | - PUB a", "defaults"),
     Trap("an empty role has the defaults", {}, "+ PUB d | - PUB a", "defaults", "open"),
-    # lists: what is installed
+    # what a server installs of the lists
     Trap("an empty allow-list alone is none", {"pub": {"allow": []}}, "+ PUB a"),
     Trap(
         "an empty allow-list beside subscribe lists is none", {"pub": {"allow": []}, "sub": {"deny": ["b"]}}, "+ PUB a"

@@ -20,7 +20,7 @@ from natscreds.access import Access, Decision, Session, Subscription
 from natscreds.envelope import seal_token
 from natscreds.testing import NatsServer
 
-__all__ = ["CHECKS", "Arena", "Life", "MismatchError", "forge", "live", "sign"]
+__all__ = ["CHECKS", "Arena", "Life", "MismatchError", "draw_life", "forge", "live", "sign"]
 
 CHECKS = (
     *("admitted", "not admitted", "published", "not published"),

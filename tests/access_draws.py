@@ -50,9 +50,13 @@ REPLIES = ["_R_.", "_R_.x", "_R_", "$JS.ACK.", "$JS.ACK.x", "$JS.ACK", "_GR_.", 
 
 
 class Draws:
-    """What one seed draws."""
+    """What one seed draws.
 
-    def __init__(self, seed: int) -> None:
+    With *also*, every list of subjects that may be published to holds that one too.
+    """
+
+    def __init__(self, seed: int, *, also: str = "") -> None:
+        self._also = also
         self.random = random.Random(seed)  # noqa: S311  # no secrets here
 
     def chance(self, share: float) -> bool:
@@ -117,6 +121,8 @@ class Draws:
             }
             if self.chance(0.35):  # deliveries are filtered where there is no allow-list
                 lists["allow"] = None
+            if direction == "pub" and lists["allow"] and self._also:
+                lists["allow"].append(self._also)
             held = {name: entries for name, entries in lists.items() if entries is not None}
             if held or self.chance(0.5):
                 said[direction] = held

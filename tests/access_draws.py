@@ -105,8 +105,10 @@ class Draws:
             if ".." in f".{entry}." and self.chance(0.8):  # servers refuse the user for these
                 entry = entry.replace("..", ".").strip(".") or "a"
             if queues and self.chance(0.3):
+                if self.chance(0.3):
+                    found.append(entry)
                 entry += self.random.choice(PARTING) + self.random.choice(QUEUES).replace("..", ".")
-            elif self.chance(0.01):
+            elif self.chance(0.03):
                 entry += self.random.choice("\t\v") + "b"
             found.append(entry)
         return found

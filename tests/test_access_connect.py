@@ -251,6 +251,7 @@ def test_what_is_refused_anyway_is_not_left_open() -> None:
 def test_a_token_too_long_for_a_line_is_refused_and_nearly_so_is_open() -> None:
     sizes = {size: code(rules(name="x" * size)) for size in (100, 2400, 3000)}
     assert sizes == {100: "accepted", 2400: "? connect-line", 3000: "connect-line"}
+    assert rules(name="x" * 2400).publish("a")  # once it is in
 
 
 # accounts and operators

@@ -179,7 +179,8 @@ class _List:
         if "" not in tokens:
             for said in self._entries.every(tokens):
                 plain = said.plain if plain is None else plain
-                queues |= said.queues
+                if said.queues:
+                    queues |= said.queues
         return plain, queues
 
 

@@ -122,7 +122,7 @@ class Admission:
             yield no("revoked", f"the account revokes the user's tokens issued up to {max(revoked)}")
         if visit is not None:
             yield address_decision(limits.src or (), visit.address, visit.connection_type)
-            yield times_decision(limits.times or (), limits.times_location or visit.server_zone, visit.now)
+            yield times_decision(limits.times or (), limits.times_location, visit.server_zone, visit.now)
         yield self._connections(visit)
         yield self._afterwards(visit)
 
@@ -234,5 +234,7 @@ def _connection_type(limits: UserPermissionLimits, visit: Visit | None) -> Decis
     if kinds and set(kinds).isdisjoint(CONNECTION_TYPES):
         return no("connection-types-unknown", "none of the user's connection types is one that servers know")
     if kinds and visit is not None and visit.connection_type not in kinds:
-        return no("connection-type", f"the user connects by {', '.join(kinds)}, not by {visit.connection_type}")
+        return no(
+            "connection-type", f"the user connects by {', '.join(map(ascii, kinds))}, not by {visit.connection_type}"
+        )
     return None

@@ -37,6 +37,7 @@ _DOOR = {
     "verify_chain": "chain",
 }
 _ROOMS = (
+    "access",
     "bulk",
     "chain",
     "claims",
@@ -67,6 +68,7 @@ __all__ = [  # the table above, and the modules
     "User",
     "UserTemplate",
     "__version__",
+    "access",
     "bulk",
     "chain",
     "check_hierarchy",
@@ -90,6 +92,7 @@ __all__ = [  # the table above, and the modules
 
 if TYPE_CHECKING:
     from natscreds import (
+        access,
         bulk,
         chain,
         claims,

@@ -28,6 +28,7 @@ __all__ = [
     "ServerError",
     "Severity",
     "StorageError",
+    "ThrowAwayError",
     "TokenError",
     "UntrustedIssuerError",
     "VerificationError",
@@ -132,6 +133,10 @@ class NotYetValidError(VerificationError):
 
 class ExpiredError(VerificationError):
     """The time asked about lies after `exp`."""
+
+
+class ThrowAwayError(VerificationError):
+    """Of a throw-away chain, whose keys everybody knows: good for tests only."""
 
 
 class DecryptionError(NatsCredsError):

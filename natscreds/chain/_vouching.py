@@ -11,6 +11,7 @@ from natscreds.chain._grants import flag, limits_of, name_of, tags_of
 from natscreds.chain._keys import SignerOrSeed, load_keys, subject_key
 from natscreds.chain.account import Account
 from natscreds.chain.moments import AHEAD, Moment, clock, expiry, forward, issue_second
+from natscreds.chain.throwaway import with_mark
 from natscreds.chain.user import User
 from natscreds.claims import (
     AccountBody,
@@ -129,7 +130,7 @@ class Vouching:
             limits=allowed,
             signing_keys=tuple(key.public for key in signers),
             description=description,
-            tags=tags_of(tags),
+            tags=with_mark(tags_of(tags), self.claims.nats.tags),
         )
         exp = expiry(expires_in, expires_at, second=second, past_is_fine=issued_at is not None)
         claims = AccountClaims(name=name_of(name), sub=public, exp=exp, nats=body)

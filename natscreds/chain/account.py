@@ -14,6 +14,7 @@ from natscreds.chain._keys import SignerOrSeed, held_keys, load_keys, subject_ke
 from natscreds.chain._scope import RoleGuard
 from natscreds.chain.moments import Moment, clock, expiry, forward
 from natscreds.chain.template import UserTemplate
+from natscreds.chain.throwaway import with_mark
 from natscreds.chain.user import User
 from natscreds.claims import AccountClaims, Scope, Template, TimeRange, UserClaims
 from natscreds.errors import InvalidClaimsError, MissingKeyError, Problem, RevokedError, UntrustedIssuerError
@@ -362,6 +363,8 @@ class Account:
         body = template.fill(name_of(name), public, row)
         if mint.issuer_account:
             body = msgspec.structs.replace(body, issuer_account=mint.issuer_account)
+        if self.claims.nats.tags:
+            body = msgspec.structs.replace(body, tags=with_mark(body.tags, self.claims.nats.tags))
         claims = UserClaims(name=name, sub=public, exp=exp, nbf=template.not_before, nats=body)
         guard = mint.guard(dotted=template.dotted_names)
         if guard is not None:

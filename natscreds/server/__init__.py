@@ -9,5 +9,10 @@ natscreds.errors.TokenError: a token has 3 chunks, got 1
 """
 
 from natscreds.server._config import AccountLike, OperatorLike, config
+from natscreds.server._config import Configuration as Configuration
+from natscreds.server._config import fragment as fragment
+from natscreds.server._network import TLS as TLS
+from natscreds.server._network import Cluster as Cluster
 
 __all__ = ["AccountLike", "OperatorLike", "config"]
+__all__ += ["TLS", "Cluster", "Configuration", "fragment"]

@@ -21,6 +21,7 @@ from typing import Protocol
 
 import msgspec
 
+from natscreds.chain.throwaway import refuse_throwaway
 from natscreds.creds.files import SecretDirectory, file_name
 from natscreds.errors import StorageError
 
@@ -87,6 +88,7 @@ def write_directory(
         StorageError: A name twice, two names for one file, a file that is there already, a name that is no sound
             Unicode, or a directory that is a symbolic link or not ours alone.
         MissingKeyError: A user whose seed is not held has no creds to write.
+        ThrowAwayError: A user of a throw-away chain, whose keys everybody knows.
         OSError: The disk is full, the directory cannot be made.
     """
     if isinstance(users, str | bytes | bytearray):
@@ -130,6 +132,7 @@ def _write_some(users: list[NamedUser], files: SecretDirectory, fresh: bool, wri
 
 def _write_one(user: NamedUser, files: SecretDirectory, fresh: bool) -> str:
     """Write one file; return the rule that forbids it, with nothing done, or no text."""
+    refuse_throwaway(user)
     name, text = user.name, user.creds.text
     if not text.isascii():  # an encoding error would carry the whole secret
         return f"the text of a .creds file is ASCII, that of {name!r:.200} is not"

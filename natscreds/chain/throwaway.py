@@ -69,7 +69,7 @@ def _marked(thing: object) -> str:
             claims = tokens.parse(found).claims
         except MalformedError:  # whoever uses it will say so
             continue
-        if THROWAWAY_TAG in getattr(claims.nats, "tags", ()):
+        if THROWAWAY_TAG in getattr(getattr(claims, "nats", None), "tags", ()):
             return f"{claims.kind} {claims.sub}"
     return ""
 

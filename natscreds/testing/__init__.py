@@ -11,6 +11,7 @@ interface, with a configuration written by `natscreds.server.config`; nothing is
 True
 """
 
+from natscreds.testing._cluster import NatsCluster
 from natscreds.testing._server import NatsServer
 
-__all__ = ["NatsServer"]
+__all__ = ["NatsCluster", "NatsServer"]

@@ -192,6 +192,7 @@ class NatsServer:
             raise ServerError(f"nats-server refuses the account: {said['error'].get('description', '')}")
 
     def _system_keys(self) -> Account:
+        """Return the system account as the chain's object."""
         if self._keys is None:
             raise MissingKeyError("the system account's keys are not held here: give the chain object, not its text")
         return self._keys

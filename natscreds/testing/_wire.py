@@ -94,6 +94,21 @@ class SystemWire:
                 if wanted(said):
                     return said
 
+    def gather(self, subject: str, count: int, what: str) -> list[dict[str, Any]]:
+        """Publish, and return the answers of *count* servers.
+
+        Raises:
+            ServerError: Fewer came in time.
+        """
+        found: dict[str, dict[str, Any]] = {}
+
+        def note(said: dict[str, Any]) -> bool:
+            found[said["server"]["id"]] = said
+            return len(found) == count
+
+        self.ask(subject, b"", note, what)
+        return list(found.values())
+
     def _send(self, data: bytes) -> None:
         with suppress(BrokenPipeError, ConnectionResetError):  # what the server said before it closed is still to read
             self._socket.sendall(data)

@@ -35,6 +35,7 @@ _DOOR = {
     "verify_chain": "chain",
 }
 _ROOMS = (
+    "access",
     "bulk",
     "chain",
     "claims",
@@ -63,6 +64,7 @@ __all__ = [  # the table above, and the modules
     "User",
     "UserTemplate",
     "__version__",
+    "access",
     "bulk",
     "chain",
     "check_hierarchy",
@@ -84,6 +86,7 @@ __all__ = [  # the table above, and the modules
 
 if TYPE_CHECKING:
     from natscreds import (
+        access,
         bulk,
         chain,
         claims,

@@ -16,6 +16,7 @@ __all__ = [
     "CredsError",
     "DecryptionError",
     "ExpiredError",
+    "IndeterminateError",
     "InvalidClaimsError",
     "MalformedError",
     "MissingDependencyError",
@@ -137,6 +138,10 @@ class ExpiredError(VerificationError):
 
 class ThrowAwayError(VerificationError):
     """Of a throw-away chain, whose keys everybody knows: good for tests only."""
+
+
+class IndeterminateError(NatsCredsError):
+    """A decision that is neither yes nor no was taken for one of them."""
 
 
 class DecryptionError(NatsCredsError):

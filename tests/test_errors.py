@@ -26,6 +26,7 @@ TREE = {
     "NotYetValidError": ("VerificationError",),
     "ExpiredError": ("VerificationError",),
     "ThrowAwayError": ("VerificationError",),
+    "IndeterminateError": ("NatsCredsError",),
     "DecryptionError": ("NatsCredsError",),
     "StorageError": ("NatsCredsError",),
     "WorkerError": ("NatsCredsError",),

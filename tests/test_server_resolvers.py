@@ -38,7 +38,12 @@ def admits(server: NatsServer, account: SignedAccount) -> bool:
 def test_a_full_resolver_reads_like_this() -> None:
     operator = SignedOperator()
     text = config(
-        operator, resolver="full", directory="jwt", limit=5, interval=timedelta(minutes=2), timeout=timedelta(seconds=1.9)
+        operator,
+        resolver="full",
+        directory="jwt",
+        limit=5,
+        interval=timedelta(minutes=2),
+        timeout=timedelta(seconds=1.9),
     )
     assert text.partition("system_account")[2].partition("\n")[2] == (
         "resolver: {\n"

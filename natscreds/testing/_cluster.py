@@ -251,8 +251,8 @@ class _Member(NatsServer):
 
 
 def _known_ports(port: int) -> set[int]:
-    """Return the client ports that the server at *port* tells clients of: its own and those of the others."""
-    return {int(url.rpartition(":")[2]) for url in read_info(port).get("connect_urls", ())}
+    """Return the client ports that the server at *port* knows of: its own, and those it tells clients to go to."""
+    return {port, *(int(url.rpartition(":")[2]) for url in read_info(port).get("connect_urls", ()))}
 
 
 def _has_leader(answers: Sequence[dict[str, Any]]) -> bool:

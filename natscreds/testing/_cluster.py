@@ -193,19 +193,44 @@ class NatsCluster:
         """Return when the servers that run know each other, and JetStream knows all of them if all run."""
         deadline = time.monotonic() + self._timeout
         ports = {server.port for server in self._running()}
-        _poll(
-            lambda: all(ports <= _known_ports(port) for port in ports),
-            deadline,
-            f"servers find each other within {self._timeout:g} s, they did not",
-        )
+        while not all(ports <= _known_ports(port) for port in ports):
+            if time.monotonic() >= deadline:
+                raise ServerError(f"servers find each other within {self._timeout:g} s, they did not")
+            time.sleep(_POLL)
         if self._jetstream and len(ports) == len(self._servers):
-            system, port = self._servers[0].system_keys, self._servers[0].port
-            with SystemWire(system, port, timeout=self._timeout) as wire:
-                _poll(
-                    lambda: _has_leader(wire.gather(_JETSTREAM, len(ports), "what JetStream says of itself")),
-                    deadline,
-                    f"JetStream has a leader whom all servers follow within {self._timeout:g} s, it has not",
-                )
+            self._wait_for_leader(deadline)
+
+    def _wait_for_leader(self, deadline: float) -> None:
+        """Return when JetStream has a leader whom all follow, and who has heard what each of them has to offer.
+
+        Before that it finds no place for what is stored on several servers.
+        """
+        heard: _Member | None = None
+        while True:
+            with self._wire(self._servers[0], deadline) as wire:
+                leader = self._leader(wire.gather(_JETSTREAM, len(self._servers), "what JetStream says of itself"))
+            if leader is not None and leader is heard:
+                return
+            heard = leader
+            if leader is not None:
+                with self._wire(leader, deadline) as wire:
+                    wire.hear_all(len(self._servers), "the statistics of each server")
+            elif time.monotonic() < deadline:
+                time.sleep(_POLL)
+            else:
+                raise ServerError(f"JetStream has a leader whom all follow within {self._timeout:g} s, it has not")
+
+    def _leader(self, answers: Sequence[dict[str, Any]]) -> "_Member | None":
+        """Return the one leader that JetStream has by these answers, who misses nobody."""
+        known = {answer["server"]["name"]: answer.get("data", {}).get("meta_cluster", {}) for answer in answers}
+        leaders = {meta.get("leader") for meta in known.values()}
+        found = [server for server in self._servers if leaders == {server.name}]
+        replicas = known[found[0].name].get("replicas", []) if found else []
+        there = [replica for replica in replicas if replica["current"] and not replica.get("offline")]
+        return found[0] if found and len(there) == len(answers) - 1 else None
+
+    def _wire(self, server: "_Member", deadline: float) -> SystemWire:
+        return SystemWire(server.system_keys, server.port, timeout=max(0.01, deadline - time.monotonic()))
 
     def __enter__(self) -> Self:
         return self.start()
@@ -224,7 +249,7 @@ class _Member(NatsServer):
 
     def in_cluster(self, name: str, network: Callable[[str], str], joined: Callable[[], None]) -> Self:
         """Return the server itself, which asks *network* for its settings at each start and calls *joined* after it."""
-        self._name, self._settings, self._joined = name, network, joined
+        self.name, self._settings, self._joined = name, network, joined
         return self
 
     @property
@@ -239,7 +264,7 @@ class _Member(NatsServer):
 
     def start(self) -> Self:
         if not self.running:
-            self._network = self._settings(self._name)
+            self._network = self._settings(self.name)
             self.configuration = self._configured(self._known, self._extra)
         super().start()
         try:
@@ -253,20 +278,3 @@ class _Member(NatsServer):
 def _known_ports(port: int) -> set[int]:
     """Return the client ports that the server at *port* knows of: its own, and those it tells clients to go to."""
     return {port, *(int(url.rpartition(":")[2]) for url in read_info(port).get("connect_urls", ()))}
-
-
-def _has_leader(answers: Sequence[dict[str, Any]]) -> bool:
-    """Tell whether JetStream has a leader that is followed by all that answered, to the last entry."""
-    for answer in answers:
-        meta = answer.get("data", {}).get("meta_cluster", {})
-        if meta.get("leader") == answer["server"]["name"]:
-            replicas = meta.get("replicas", [])
-            return len(replicas) == len(answers) - 1 and all(replica["current"] for replica in replicas)
-    return False
-
-
-def _poll(done: Callable[[], bool], deadline: float, told: str) -> None:
-    while not done():
-        if time.monotonic() >= deadline:
-            raise ServerError(told)
-        time.sleep(_POLL)

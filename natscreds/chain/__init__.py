@@ -11,7 +11,20 @@ True
 from natscreds.chain.account import Account, Mint, Role
 from natscreds.chain.operator import Operator
 from natscreds.chain.template import UserTemplate
+from natscreds.chain.throwaway import THROWAWAY_TAG, is_throwaway, refuse_throwaway
 from natscreds.chain.user import User
 from natscreds.chain.verify import Chain, verify_chain
 
-__all__ = ["Account", "Chain", "Mint", "Operator", "Role", "User", "UserTemplate", "verify_chain"]
+__all__ = [
+    "THROWAWAY_TAG",
+    "Account",
+    "Chain",
+    "Mint",
+    "Operator",
+    "Role",
+    "User",
+    "UserTemplate",
+    "is_throwaway",
+    "refuse_throwaway",
+    "verify_chain",
+]

@@ -133,11 +133,12 @@ class NatsCluster:
         Args:
             grace: How long each may take to end by itself before it is killed.
         """
+        nobody, self._nobody = self._nobody, None
         with ExitStack() as stack:  # one that cannot be stopped does not keep the others
+            if nobody is not None:
+                stack.callback(nobody.close)
             for server in self._servers:
                 stack.callback(server.stop, grace=grace)
-            if self._nobody is not None:
-                stack.callback(self._nobody.close)
 
     def reload(self, *, extra: str | None = None) -> None:
         """Let every server that runs read its configuration again, one after another.
@@ -225,7 +226,7 @@ class NatsCluster:
         known = {answer["server"]["name"]: answer.get("data", {}).get("meta_cluster", {}) for answer in answers}
         leaders = {meta.get("leader") for meta in known.values()}
         found = [server for server in self._servers if leaders == {server.name}]
-        replicas = known[found[0].name].get("replicas", []) if found else []
+        replicas: list[dict[str, Any]] = known[found[0].name].get("replicas", []) if found else []
         there = [replica for replica in replicas if replica["current"] and not replica.get("offline")]
         return found[0] if found and len(there) == len(answers) - 1 else None
 

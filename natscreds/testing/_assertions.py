@@ -3,7 +3,7 @@
 They ask `natscreds.access`. Where nobody can tell from the tokens, both an assertion and its opposite fail.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 from typing import NoReturn
 
@@ -41,7 +41,9 @@ def assert_can_publish(rules: Access, subject: str, *, reply: str | None = None)
     __tracebackhide__ = True
     decision = _rules(rules).publish(subject, reply)
     if decision.verdict is not True:
-        _fail(f"{rules.user} can publish to {subject!a}", decision, _nearest_allowed(rules, "publish", subject))
+        _fail(
+            f"{rules.user} can publish to {subject!a}", decision, _nearest(decision, rules, "publish", "allow", subject)
+        )
 
 
 def assert_cannot_publish(rules: Access, subject: str, *, reply: str | None = None, because: str | None = None) -> None:
@@ -62,7 +64,7 @@ def assert_cannot_publish(rules: Access, subject: str, *, reply: str | None = No
     decision = _rules(rules).publish(subject, reply)
     if not _refused(decision, because):
         told = f"{rules.user} cannot publish to {subject!a}{_because(because)}"
-        _fail(told, decision, _nearest_denied(rules, "publish", subject))
+        _fail(told, decision, _denied(decision, rules, "publish", subject))
 
 
 def assert_can_subscribe(rules: Access, subject: str, *, queue: str | None = None) -> None:
@@ -83,7 +85,7 @@ def assert_can_subscribe(rules: Access, subject: str, *, queue: str | None = Non
     decision = _rules(rules).subscribe(subject, queue)
     if decision.verdict is not True:
         told = f"{rules.user} can subscribe to {subject!a}{_group(queue)}"
-        _fail(told, decision, _nearest_allowed(rules, "subscribe", subject, queue))
+        _fail(told, decision, _nearest(decision, rules, "subscribe", "allow", _entry(subject, queue)))
 
 
 def assert_cannot_subscribe(
@@ -106,7 +108,7 @@ def assert_cannot_subscribe(
     decision = _rules(rules).subscribe(subject, queue)
     if not _refused(decision, because):
         told = f"{rules.user} cannot subscribe to {subject!a}{_group(queue)}{_because(because)}"
-        _fail(told, decision, _nearest_denied(rules, "subscribe", subject, queue))
+        _fail(told, decision, _denied(decision, rules, "subscribe", _entry(subject, queue)))
 
 
 def assert_can_connect(
@@ -271,15 +273,7 @@ def _fail(expected: str, decision: Decision, *more: str) -> NoReturn:
     raise AssertionError("\n  ".join([*lines, *filter(None, more)]))
 
 
-def _nearest_allowed(rules: Access, verb: str, subject: str, queue: str | None = None) -> str:
-    return _nearest(rules, verb, "allow", subject, queue)
-
-
-def _nearest_denied(rules: Access, verb: str, subject: str, queue: str | None = None) -> str:
-    return _nearest(rules, verb, "deny", subject, queue)
-
-
-def _nearest(rules: Access, verb: str, which: str, subject: str, queue: str | None) -> str:
+def _nearest(decision: Decision, rules: Access, verb: str, which: str, asked: str) -> str:
     """Return the line that tells which entry of a list is nearest to what was asked."""
     try:
         permissions = rules.permissions
@@ -289,28 +283,38 @@ def _nearest(rules: Access, verb: str, which: str, subject: str, queue: str | No
         return "nearest entry: none, the user is not restricted"
     direction = permissions.pub if verb == "publish" else permissions.sub
     entries = direction.allow if which == "allow" else direction.deny
-    if not entries:
-        return f"nearest entry: none, {'there is no' if entries is None else 'nothing is in the'} {verb} {which} list"
-    asked = subject if queue is None else f"{subject} {queue}"
-    return f"nearest entry of the {verb} {which} list: {max(entries, key=lambda entry: _likeness(entry, asked))}"
+    if entries:
+        return f"nearest entry of the {verb} {which} list: {min(entries, key=_distance_to(asked))}"
+    if decision.reason.entry is not None and which == "allow":
+        return ""
+    return f"nearest entry: none, {'there is no' if entries is None else 'nothing is in the'} {verb} {which} list"
+
+
+def _denied(decision: Decision, rules: Access, verb: str, asked: str) -> str:
+    """Return the line that tells which deny entry is nearest to what is allowed, and should not be."""
+    return _nearest(decision, rules, verb, "deny", asked) if decision.verdict is True else ""
+
+
+def _entry(subject: str, queue: str | None) -> str:
+    return subject if queue is None else f"{subject} {queue}"
 
 
 def _listening(session: Session, subject: str) -> str:
     entries = [held.subject for held in session.subscriptions]
     if not entries:
         return "nearest subscription: none, the connection has none"
-    return f"nearest subscription: {max(entries, key=lambda entry: _likeness(entry, subject))}"
+    return f"nearest subscription: {min(entries, key=_distance_to(subject))}"
 
 
-def _likeness(entry: str, asked: str) -> tuple[int, float]:
-    """Return how near an entry comes to a subject: tokens alike from the front, then the texts as a whole."""
-    return _common(entry.split("."), asked.split(".")), SequenceMatcher(None, entry, asked).ratio()
+def _distance_to(asked: str) -> Callable[[str], tuple[int, float]]:
+    """Return what tells how far an entry is from *asked*: tokens that differ, then how unlike the texts are."""
+    yours = asked.split(".")
 
+    def distance(entry: str) -> tuple[int, float]:
+        mine = entry.split(".")
+        if mine[-1] == ">" and len(mine) <= len(yours):
+            mine = [*mine[:-1], *yours[len(mine) - 1 :]]
+        differing = sum(one not in ("*", other) for one, other in zip(mine, yours, strict=False))
+        return differing + abs(len(mine) - len(yours)), -SequenceMatcher(None, entry, asked).ratio()
 
-def _common(entry: Sequence[str], asked: Sequence[str]) -> int:
-    count = 0
-    for mine, yours in zip(entry, asked, strict=False):
-        if mine not in ("*", ">", yours):
-            break
-        count += 1
-    return count
+    return distance

@@ -68,7 +68,7 @@ def nats_server_fixture(
 
     prepared()
     try:
-        from pytest import fixture
+        import pytest
     except ImportError as error:
         raise MissingDependencyError("a pytest fixture is made with pytest, which is not installed") from error
 
@@ -76,4 +76,4 @@ def nats_server_fixture(
         with prepared() as server:
             yield server
 
-    return fixture(scope=scope)(nats_server)
+    return pytest.fixture(scope=scope)(nats_server)

@@ -45,3 +45,15 @@ def test_the_trust_benchmark_prints_its_question_and_its_figures(tmp_path: Path)
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert len(figures) == 4
     assert all(figure > 0 for figure in figures.values())
+
+
+def test_the_access_benchmark_prints_its_question_and_its_rates(tmp_path: Path) -> None:
+    options = ["--subjects", "600", "--rounds", "2", "--json", "figures.json"]
+    command = [sys.executable, str(BENCH.with_name("bench_access.py")), *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How many decisions a second does one process make for one user?")
+    assert "600 subjects, 200 of them refused" in done.stdout
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert set(figures) == {"floor", "publish", "subscribe"}
+    assert all(figure > 0 for figure in figures.values())

@@ -14,8 +14,10 @@ do, without a server. Only servers enforce anything.
 'orders.>'
 """
 
+from natscreds.access._imports import Imported
+from natscreds.access._table import Cell, Matrix, matrix
 from natscreds.access.decision import Decision, Reason
 from natscreds.access.rules import Access
 from natscreds.access.session import Session, Subscription
 
-__all__ = ["Access", "Decision", "Reason", "Session", "Subscription"]
+__all__ = ["Access", "Cell", "Decision", "Imported", "Matrix", "Reason", "Session", "Subscription", "matrix"]

@@ -17,7 +17,7 @@ from natscreds.errors import InvalidClaimsError, NatsCredsError
 from natscreds.nkeys import KeyType, is_public
 from natscreds.tokens import UnverifiedToken
 
-__all__ = ["CONNECTION_TYPES", "Admission", "Visit"]
+__all__ = ["CONNECTION_TYPES", "Admission", "Visit", "account_decision"]
 
 CONNECTION_TYPES: Final = ("STANDARD", "WEBSOCKET", "LEAFNODE", "LEAFNODE_WS", "MQTT", "MQTT_WS", "IN_PROCESS")
 
@@ -60,7 +60,6 @@ class Admission:
         self._operator = operator
         self._account = account.claims
         self._user = user.claims
-        self._signed = {token: _is_signed(token) for token in (account, user)}
         self._account_token, self._user_token = account, user
         self._scope = self._account.scope(self._user.iss)
         self._unresolved = ""
@@ -87,8 +86,8 @@ class Admission:
     def _checks(self, visit: Visit | None) -> Iterator[Decision | None]:
         """Yield what each check says, in the server's order; `None` is that it passes."""
         user, account = self._user, self._account
-        yield self._line()
-        if not self._signed[self._user_token]:
+        yield self._line(surely=visit is None)
+        if not _is_signed(self._user_token):
             yield no("user-undecodable", "the user token's signature does not hold")
         proxied = visit is None or visit.proxied
         if user.nats.proxy_required and not proxied:
@@ -127,14 +126,15 @@ class Admission:
         yield self._connections(visit)
         yield self._afterwards(visit)
 
-    def _line(self) -> Decision | None:
+    def _line(self, *, surely: bool) -> Decision | None:
+        """Check that the token fits into a line; only *surely* leaves out what depends on the client."""
         size = len(self._user_token.text) + _LEAST_AROUND
         if self.limits is None or not self.limits.bearer_token:
             size += _LEAST_SIGNATURE
         if size > _LINE:
             told = f"the line of CONNECT is longer than the {_LINE} bytes that servers take: {size} at least"
             return no("connect-line", told)
-        if len(self._user_token.text) + _MOST_AROUND > _LINE:
+        if not surely and len(self._user_token.text) + _MOST_AROUND > _LINE:
             told = f"the line of CONNECT has {size} bytes at least, and servers take {_LINE}: clients add to it"
             return unknown("connect-line", told)
         return None
@@ -157,19 +157,10 @@ class Admission:
 
     def _account_itself(self, now: int | None) -> Decision | None:
         """Check the account, as a server does before it has it."""
-        account = self._account
-        if self._user.account != account.sub:
-            return no("account-other", f"the user belongs to account {self._user.account}, not to {account.sub}")
-        if not self._signed[self._account_token]:
-            return no("account-undecodable", "the account token's signature does not hold")
-        if account.iss not in self._operator.trusted_keys:
-            return no("account-issuer", f"the account is signed by {account.iss}, which the operator does not trust")
-        if now is not None and account.exp and account.exp <= now:
-            return no("account-expired", f"the account expired at {account.exp}, asked about {now}")
-        if now is not None and account.nbf > now:
-            return no("account-not-yet-valid", f"the account is valid from {account.nbf}, asked about {now}")
-        fault = _fault(account)
-        return no("account-invalid", f"the account's token breaks a rule: {fault}") if fault else None
+        if self._user.account != self._account.sub:
+            told = f"the user belongs to account {self._user.account}, not to {self._account.sub}"
+            return no("account-other", told)
+        return account_decision(self._operator, self._account_token, now)
 
     def _signature(self, visit: Visit | None) -> Decision | None:
         if visit is not None and (not visit.signs or visit.connection_type.startswith("MQTT")):
@@ -193,14 +184,31 @@ class Admission:
 
     def _afterwards(self, visit: Visit | None) -> Decision | None:
         """Check what ends a connection right after it was let in."""
-        if 0 <= self.max_subscriptions < 1 or self.max_subscriptions < -1:
-            return no("no-subscriptions", "the connection may hold no subscription, and is closed for that at once")
         if self._user.exp < 0 or (visit is not None and self._user.exp == visit.now):
             return no("expires-at-once", "the connection is let in and closed at once, as the user expires now")
+        if self.max_subscriptions == 0 or self.max_subscriptions < -1:
+            return no("no-subscriptions", "the connection may hold no subscription, and is closed for that at once")
         callout = self._account.nats.authorization.auth_users
         if callout and self._user.sub not in callout:
             return unknown("callout", "a service of the account decides who connects, and what they may do")
         return None
+
+
+def account_decision(
+    operator: OperatorClaims, token: UnverifiedToken[AccountClaims], now: int | None
+) -> Decision | None:
+    """Return what keeps a server from loading an account, `None` if nothing does; without *now* whenever it tries."""
+    account = token.claims
+    if not _is_signed(token):
+        return no("account-undecodable", "the account token's signature does not hold")
+    if account.iss not in operator.trusted_keys:
+        return no("account-issuer", f"the account is signed by {account.iss}, which the operator does not trust")
+    if now is not None and account.exp and account.exp <= now:
+        return no("account-expired", f"the account expired at {account.exp}, asked about {now}")
+    if now is not None and account.nbf > now:
+        return no("account-not-yet-valid", f"the account is valid from {account.nbf}, asked about {now}")
+    fault = _fault(account)
+    return no("account-invalid", f"the account's token breaks a rule: {fault}") if fault else None
 
 
 def _is_signed(token: UnverifiedToken[AccountClaims] | UnverifiedToken[UserClaims]) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 
 from natscreds.access._mappings import Mappings
 from natscreds.access._permissions import Publishing, Subscribing
-from natscreds.access.decision import Decision, no, unknown
+from natscreds.access.decision import Decision, Reason, no, unknown
 from natscreds.claims import Permissions
 from natscreds.subjects import is_valid
 
@@ -44,8 +44,12 @@ class Compiled:
             _CANNOT_TELL if to is None else self.publishing.decide(to, reply, refused)
             for to in self.mappings.destinations(subject)
         ]
-        if len({decision.verdict for decision in decisions}) == 1:
-            return decisions[0]
+        first, *others = decisions
+        if all(decision.verdict is first.verdict for decision in others):
+            if all(decision.reason.code == first.reason.code for decision in others):
+                return first
+            told = f"wherever the account maps {subject!a}: {first.reason.sentence}, and so on"
+            return Decision(first.verdict, Reason(code="mapping-agreed", sentence=told))
         return unknown("mapping-weighted", f"the account maps {subject!a} by chance or by cluster, and that decides")
 
     def subscribe(self, subject: str, queue: str | None) -> Decision:

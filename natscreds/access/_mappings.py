@@ -1,7 +1,12 @@
-"""Where an account's mappings send a message: servers ask for permission there, not where the client sent it."""
+"""Where an account's mappings send a message: servers ask for permission there, not where the client sent it.
+
+What depends on chance, on the server's cluster, or on which of several mappings a server meets first, gives several
+destinations.
+"""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 from natscreds import subjects
@@ -11,9 +16,8 @@ from natscreds.claims._mappings import destination_fault
 __all__ = ["Mappings"]
 
 _ALL: Final = 100
-_REFERENCE: Final = re.compile(
-    r"\$([1-9][0-9]{0,8})|\{\{[\t\n\f\r ]*[wW]ildcard[\t\n\f\r ]*\( *([1-9][0-9]{0,8}) *\)[\t\n\f\r ]*\}\}"
-)
+_REFERENCE: Final = re.compile(r"\$([+-]?[0-9]+)")
+_CALL: Final = re.compile(r"\{\{[\t\n\f\r ]*([A-Za-z]+)[\t\n\f\r ]*\((.*)\)[\t\n\f\r ]*\}\}")
 
 
 class Mappings:
@@ -57,16 +61,70 @@ def _filled(source: str, destination: str, subject: str) -> str | None:
     if destination in ("", source):
         return destination and subject
     sources, tokens = source.split("."), subject.split(".")
-    stars = [token for at, token in zip(sources, tokens, strict=False) if at == "*"]
+    stars = [token for held, token in zip(sources, tokens, strict=False) if held == "*"]
+    wide = subjects.has_wildcards(source)
     filled: list[str] = []
     for part in destination.split("."):
-        found = _REFERENCE.fullmatch(part)
-        if found is not None:
-            filled.append(stars[int(found[1] or found[2]) - 1])
-        elif part == ">":
-            filled += tokens[len(sources) - 1 :]
-        elif part.startswith(("$", "{{")):
+        reference, call = _REFERENCE.fullmatch(part), _CALL.fullmatch(part)
+        made: str | None = part
+        if part == ">":
+            made = ".".join(tokens[len(sources) - 1 :])
+        elif reference is not None:
+            made = _wildcard(stars, tokens, reference[1])
+        elif call is not None:
+            made = _called(call[1].lower(), re.split(r",[\t\n\f\r ]*", call[2]), stars, tokens if wide else [])
+        if made is None:
             return None
-        else:
-            filled.append(part)
+        filled.append(made)
     return ".".join(filled)
+
+
+def _wildcard(stars: list[str], tokens: list[str], number: str) -> str:
+    """Return what stood for the wildcard of that *number*; servers take the first token for those below 1."""
+    at = int(number)
+    return stars[at - 1] if at > 0 else tokens[0]
+
+
+def _called(name: str, arguments: list[str], stars: list[str], tokens: list[str]) -> str | None:
+    """Return what a function makes of the wildcards; `None` where that is chance, or not known."""
+    if name == "partition":
+        hashed = "".join(_wildcard(stars, tokens, number) for number in arguments[1:]) or ".".join(tokens)
+        count = int(arguments[0]) & 0xFFFFFFFF
+        if not hashed:  # without wildcards, what is hashed depends on the mappings that the server met before
+            return None
+        return str(_fnv(hashed.encode()) % count) if count else "0"
+    if name == "random":
+        return None
+    word = _wildcard(stars, tokens, arguments[0])
+    if name == "wildcard":
+        return word
+    if name == "split":
+        return ".".join(filter(None, word.split(arguments[1])))
+    try:
+        return _CUTS[name](word.encode(), int(arguments[1])).decode()
+    except UnicodeDecodeError:  # bytes are cut, and now there are halves of a character
+        return None
+
+
+def _fnv(data: bytes) -> int:
+    """Return the 32-bit FNV-1a hash."""
+    value = 0x811C9DC5
+    for byte in data:
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value
+
+
+def _at(word: bytes, *places: int) -> bytes:
+    """Put dots into *word* before these places; ones outside put none."""
+    edges = [0, *(place for place in places if 0 < place < len(word)), len(word)]
+    return b".".join(word[start:end] for start, end in pairwise(edges))
+
+
+_CUTS: Final[dict[str, Callable[[bytes, int], bytes]]] = {
+    "splitfromleft": lambda word, at: _at(word, at),
+    "splitfromright": lambda word, at: _at(word, len(word) - at) if at > 0 else word,
+    "slicefromleft": lambda word, size: _at(word, *range(size, len(word), size)) if size > 0 else word,
+    "slicefromright": lambda word, size: _at(word, *range(len(word) % size, len(word), size)) if size > 0 else word,
+    "left": lambda word, size: word[:size] if 0 < size < len(word) else word,
+    "right": lambda word, size: word[-size:] if 0 < size < len(word) else word,
+}

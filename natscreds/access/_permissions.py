@@ -54,7 +54,7 @@ def installed(said: UserPermissionLimits | Permissions, *, callout: bool) -> Per
         if not callout:
             return None
         return Permissions(pub=Permission(deny=(CALLOUT_REQUESTS,)))
-    publish = said.pub.allow
+    publish = None if said.pub.empty else said.pub.allow
     if publish is not None:
         publish = tuple(entry for entry in publish if subjects.is_valid(entry))
     elif said.resp is not None:
@@ -179,7 +179,8 @@ class _List:
         if "" not in tokens:
             for said in self._entries.every(tokens):
                 plain = said.plain if plain is None else plain
-                queues |= said.queues
+                if said.queues:
+                    queues |= said.queues
         return plain, queues
 
 
@@ -214,7 +215,7 @@ class Subscribing:
         """Tell whether a subscription that the lists let in has deliveries filtered from now on."""
         if self._deny is None or (queue is None and not _is_wide(subject)):
             return False
-        return any(_collide(subject, denied) for denied in self._deny.subjects)
+        return any(subjects.overlaps(subject, denied) for denied in self._deny.subjects)
 
     def filters(self, subject: str, queue: str | None) -> Decision | None:
         """Return what keeps a message from a subscription once deliveries are filtered; `None` if nothing does."""
@@ -239,23 +240,3 @@ def _not_allowed_queue(queue: str) -> Decision:
 def _is_wide(subject: str) -> bool:
     """Tell whether a token is a wildcard; unlike the reference's rule, a `>` anywhere counts."""
     return not {"*", ">"}.isdisjoint(subject.split("."))
-
-
-def _collide(subject: str, denied: str) -> bool:
-    """Tell whether a server finds that a subscription may meet what is denied.
-
-    Where both have wildcards, tokens that merely begin with one meet any other; see `natscreds.subjects.overlaps`.
-    """
-    if subject == denied:
-        return True
-    if not _is_wide(denied):
-        return _is_wide(subject) and subjects.is_subset(denied, subject)
-    if not _is_wide(subject):
-        return subjects.is_subset(subject, denied)
-    tokens, others = subject.split("."), denied.split(".")
-    if len(tokens) != len(others) and ">" not in (tokens if len(tokens) < len(others) else others):
-        return False
-    return all(
-        left and right and (left == right or left[0] in "*>" or right[0] in "*>")
-        for left, right in zip(tokens, others, strict=False)
-    )

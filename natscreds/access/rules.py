@@ -6,6 +6,7 @@ from typing import Final, Literal
 from natscreds import tokens
 from natscreds.access._admission import CONNECTION_TYPES, Admission, Visit
 from natscreds.access._compiled import Compiled
+from natscreds.access._imports import Imported, decide_imports
 from natscreds.access._mappings import Mappings
 from natscreds.access._permissions import installed
 from natscreds.access._windows import read_address
@@ -65,18 +66,21 @@ class Access:
             TypeError: *accounts* is one text instead of several, or something is neither chain object nor text.
             ValueError: No such *profile* is known.
             TokenError: A text that is not a token of its kind, or one that servers might read otherwise.
-            BadSignatureError: The operator's signature does not hold: no server starts with it.
+            BadSignatureError: The operator's signature does not hold, so that no server starts with it; or that of one
+                of the further accounts.
         """
         if isinstance(accounts, str | bytes | bytearray):
             raise TypeError("accounts are several: put the one in a list")
         if profile not in PROFILES:
             raise ValueError(f"the rules of {', '.join(PROFILES)} are known, got {profile!a}")
         self.profile: Final = profile
-        anchor = tokens.verify(_text(operator, Operator, "operator"), OperatorClaims).claims
+        self._operator = tokens.verify(_text(operator, Operator, "operator"), OperatorClaims)
+        anchor = self._operator.claims
         host = tokens.parse(_text(account, Account, "account"), AccountClaims)
         visitor = tokens.parse(_text(user, User, "user"), UserClaims)
         self.user: Final = visitor.claims.sub
-        self._others = tuple(_text(other, Account, "account") for other in accounts)
+        self._account = host
+        self._others = tuple(tokens.verify(_text(other, Account, "account"), AccountClaims) for other in accounts)
         self._admission = Admission(anchor, host, visitor)
         self.max_subscriptions: Final = self._admission.max_subscriptions
         limits, defaults = self._admission.limits, host.claims.nats.default_permissions
@@ -185,6 +189,20 @@ class Access:
         if self._never is not None:
             return self._never
         return self._compiled.subscribe(subject, queue)
+
+    def imports(self, *, now: Moment | None = None) -> tuple[Imported, ...]:
+        """Decide which imports of the account carry messages; servers tell nobody.
+
+        Permissions are another question: a user needs them on the local subject alone.
+
+        Args:
+            now: The moment asked about; `None` is the clock.
+
+        Returns:
+            The imports in the order of the account's token. Where an exporter is not among *accounts*, nobody can tell.
+        """
+        moment = clock() if now is None else seconds(now, "now")
+        return decide_imports(self._operator, self._account, self._others, moment)
 
     def session(self) -> Session:
         """Return a connection that was just made, to ask what depends on what it did before.

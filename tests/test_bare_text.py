@@ -79,7 +79,7 @@ def callables() -> Iterator[tuple[str, Callable[..., object], type | None]]:
                     if member.startswith("_") and member not in ("__init__", "__new__", "__call__"):
                         continue
                     raw = inspect.getattr_static(found, member)
-                    if isinstance(raw, classmethod | staticmethod):
+                    if isinstance(raw, classmethod | staticmethod) and inspect.isfunction(raw.__func__):
                         yield f"{found.__name__}.{member}", getattr(found, member), None
                     elif inspect.isfunction(raw):
                         yield f"{found.__name__}.{member}", raw, found

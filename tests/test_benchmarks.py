@@ -57,3 +57,18 @@ def test_the_access_benchmark_prints_its_question_and_its_rates(tmp_path: Path) 
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert set(figures) == {"floor", "publish", "subscribe"}
     assert all(figure > 0 for figure in figures.values())
+
+
+def test_the_start_benchmark_prints_its_question_and_its_figures(tmp_path: Path) -> None:
+    words = ["--accounts", "20", "--rounds", "1", "--json", "figures.json", "--scratch", "."]
+    command = [sys.executable, str(BENCH.with_name("bench_server_start.py")), *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How long does a server take to start")
+    [case] = json.loads((tmp_path / "figures.json").read_text())["cases"]
+    assert case["accounts"] == 20
+    assert case["multiples"]["memory preload"] == 1
+    for what in ("seconds", "mebibytes", "multiples"):
+        assert len(case[what]) == 5
+        assert all(figure > 0 for figure in case[what].values())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["figures.json"]

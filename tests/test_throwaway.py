@@ -17,7 +17,7 @@ from natscreds.chain import THROWAWAY_TAG, is_throwaway, refuse_throwaway
 from natscreds.creds import Creds
 from natscreds.envelope import seal_token
 from natscreds.errors import InvalidClaimsError, ThrowAwayError, VerificationError
-from natscreds.server import config, fragment
+from natscreds.server import config, fragment, write_resolver_directory
 from natscreds.testing import NatsCluster, NatsServer, TrustChain
 from natscreds.writers import write_directory
 
@@ -272,6 +272,16 @@ def test_no_configuration_is_written_for_it(write: Callable[..., str]) -> None:
     with pytest.raises(ThrowAwayError, match=f"operator {OPERATOR.public}"):
         write(OPERATOR.jwt, system_account=system(OPERATOR).jwt)
     assert write(REAL, [real])
+
+
+def test_no_resolvers_directory_is_written_for_it(tmp_path: Path) -> None:
+    good = REAL.create_account("good")
+    with pytest.raises(ThrowAwayError, match=f"operator {OPERATOR.public}"):
+        write_resolver_directory([good], tmp_path / "out", operator=OPERATOR)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ThrowAwayError, match=f"account {ORDERS.public}"):
+        write_resolver_directory([good, REAL.adopt(ORDERS.jwt)], tmp_path / "out", operator=REAL)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{good.public}.jwt"]
 
 
 def test_a_system_account_of_it_is_refused_too() -> None:

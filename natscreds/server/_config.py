@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from datetime import timedelta
 from os import PathLike
 
+from natscreds import tokens
 from natscreds.chain.throwaway import refuse_throwaway
-from natscreds.errors import Problem
+from natscreds.claims import AccountClaims
+from natscreds.errors import InvalidClaimsError, Problem
 from natscreds.server._network import TLS, Cluster, listening
 from natscreds.server._resolver import Resolver
 from natscreds.server._text import quoted
@@ -75,8 +77,7 @@ def config(
 
     Every configuration has a system account. nats-server 2.15 itself does without one as long as the resolver is the
     memory and JetStream is off, with a warning and without any `$SYS` service; with JetStream, or when the operator's
-    token names a system account that is not preloaded, it refuses to start, and `nats-server -t` does not notice. A
-    system account that may itself use JetStream keeps a server with JetStream from starting.
+    token names a system account that is not preloaded, it refuses to start, and `nats-server -t` does not notice.
 
     Args:
         operator: The operator, or its token's text.
@@ -123,7 +124,8 @@ def config(
             operator's signing keys nor, unless the operator is strict, by its identity. nats-server starts with such
             an account and refuses its users.
         InvalidClaimsError: Two accounts with one key, of which nats-server would silently take the last; no system
-            account; or another one than the operator's token names.
+            account; another one than the operator's token names; or one that may use JetStream on a server with
+            JetStream, which then does not start.
         ThrowAwayError: The operator or an account is of a throw-away chain, whose keys everybody knows.
     """
     chosen = Resolver(
@@ -136,7 +138,7 @@ def config(
         timeout=timeout,
     )
     lines, doubts = listening(listen=listen, server_name=server_name, jetstream=jetstream, tls=tls, cluster=cluster)
-    lines += trust(operator, accounts, chosen, system_account)
+    lines += trust(operator, accounts, chosen, system_account, jetstream=jetstream is not None)
     return _configuration(lines, (*doubts, *chosen.problems))
 
 
@@ -197,6 +199,7 @@ def trust(
     system_account: AccountLike | str | None,
     *,
     throwaway: bool = False,
+    jetstream: bool = False,
 ) -> list[str]:
     """Return the lines that name the operator, the system account, the resolver and the accounts known at start.
 
@@ -210,6 +213,11 @@ def trust(
     if not throwaway:
         for text in (root.text, *known.values()):
             refuse_throwaway(text)
+    if jetstream and system in known:
+        limits = tokens.parse(known[system], AccountClaims).claims.nats.limits
+        if limits.jetstream_enabled:
+            told = f"a server with JetStream does not start where the system account may use it, {system} may"
+            raise InvalidClaimsError.one("$.nats.limits", "system-account-jetstream", told)
     return [
         f"# operator {root.claims.sub}",
         f"operator: {quoted(token_text(root.text))}",

@@ -34,7 +34,7 @@ def quoted(text: str) -> str:
 
 def block(head: str, lines: Iterable[str]) -> list[str]:
     """Return *lines*, indented, between *head* with its brace and the brace's end."""
-    return [f"{head} {{", *(f"  {line}" for line in lines), "}"]
+    return [f"{head} {{".lstrip(), *(f"  {line}" for line in lines), "}"]
 
 
 def address(value: object, keyword: str) -> str:

@@ -72,6 +72,7 @@ class NatsServer:
         self._known = accounts_of(operator_of(operator), accounts)
         self._extra = extra
         self._network = ""
+        self._jetstream = jetstream
         self.configuration = self._configured(self._known, extra)
         self._keys = _with_keys(operator, accounts, system_account)
         self._flags = ["--jetstream", "--store_dir", "jetstream"] if jetstream else []
@@ -199,7 +200,10 @@ class NatsServer:
 
     def _configured(self, known: dict[PublicKey, str], extra: str, system: AccountLike | str | None = None) -> str:
         lines, _ = listening(listen=f"{HOST}:-1", server_name=None, jetstream=None, tls=None, cluster=None)
-        lines += trust(self._operator, known.values(), self._resolver, system or self._system, throwaway=True)
+        system = system or self._system
+        lines += trust(
+            self._operator, known.values(), self._resolver, system, throwaway=True, jetstream=self._jetstream
+        )
         return "\n".join(lines) + "\n" + self._network + extra
 
     def __enter__(self) -> Self:

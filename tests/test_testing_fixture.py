@@ -28,10 +28,15 @@ full = nats_server_fixture(
 """
 
 
-def run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest in *directory* as its owner would, with nothing of this repository's settings."""
+def run(directory: Path, *arguments: str, plugins: bool = False) -> subprocess.CompletedProcess[str]:
+    """Run pytest in *directory* as its owner would, with nothing of this repository's settings.
+
+    What is installed and says that it is a plugin of pytest takes part with *plugins* only: loading it takes longest.
+    """
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-W", "error", "-rA", *arguments]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    if not plugins:
+        environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     return subprocess.run(command, cwd=directory, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -104,9 +109,9 @@ def test_a_test_that_fails_leaves_no_server_behind(project: Path) -> None:
 def test_nothing_registers_itself(tmp_path: Path) -> None:
     """No plugin, no entry point, and no fixture where a conftest has not made one."""
     (tmp_path / "test_it.py").write_text("import natscreds.testing\ndef test_it(nats_server): ...\n")
-    done = run(tmp_path)
+    done = run(tmp_path, plugins=True)
     assert "fixture 'nats_server' not found" in done.stdout
-    shown = run(tmp_path, "--fixtures", "-v").stdout
+    shown = run(tmp_path, "--fixtures", "-v", plugins=True).stdout
     assert "tmp_path" in shown
     assert "natscreds" not in shown.replace(str(tmp_path), "")
 

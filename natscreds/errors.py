@@ -29,6 +29,7 @@ __all__ = [
     "ServerError",
     "Severity",
     "StorageError",
+    "ThrowAwayError",
     "TokenError",
     "UntrustedIssuerError",
     "VerificationError",
@@ -133,6 +134,10 @@ class NotYetValidError(VerificationError):
 
 class ExpiredError(VerificationError):
     """The time asked about lies after `exp`."""
+
+
+class ThrowAwayError(VerificationError):
+    """Of a throw-away chain, whose keys everybody knows: good for tests only."""
 
 
 class IndeterminateError(NatsCredsError):

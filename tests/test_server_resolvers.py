@@ -23,11 +23,12 @@ from nats_wire import connect, connect_tls
 from signed_chain import SignedAccount, SignedOperator
 from throwaway_certificates import Authority
 
-from natscreds import KeyPair, KeyType, testing, tokens
+from natscreds import KeyPair, KeyType, tokens
 from natscreds.claims import GenericClaims
 from natscreds.errors import InvalidClaimsError, ServerError
 from natscreds.server import TLS, Cluster, Configuration, config, fragment
 from natscreds.testing import NatsServer
+from natscreds.testing._process import server_binary
 
 FREE = "127.0.0.1:-1"
 
@@ -565,7 +566,7 @@ HOSTILE = ['x"\nhttp: "127.0.0.1:8222"\n# ', "}\n", "# x", "// x", "{", '"', "\\
 def takes(text: str, directory: Path) -> bool:
     """Whether a real nats-server, working in *directory*, takes *text* as a configuration."""
     (directory / "server.conf").write_text(text, encoding="utf-8", newline="\n")
-    command = [testing._binary(), "-t", "-c", "server.conf"]
+    command = [server_binary(), "-t", "-c", "server.conf"]
     return not subprocess.run(command, capture_output=True, cwd=directory).returncode
 
 

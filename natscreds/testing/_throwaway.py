@@ -117,7 +117,7 @@ def _user(account: Account, name: str, template: UserTemplate, *, seed: int, sec
     mint = account.mint(role=template.role)
     pair = KeyPair.generate(KeyType.USER, entropy=_entropy(seed, f"user {account.name!a} {name!a}"))
     exp = expiry(template.expires_in, template.expires_at, second=second, past_is_fine=True)
-    return account.issue(mint, template, name, pair.public, pair, second=second, exp=exp)
+    return mint.issue(template, name, pair.public, pair, second=second, exp=exp)
 
 
 def _entropy(seed: int, label: str) -> Entropy:

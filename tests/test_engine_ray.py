@@ -29,7 +29,11 @@ RayExecutor = example("cluster_ray").RayExecutor
 @pytest.fixture(scope="module", autouse=True)
 def session() -> Generator[Path, None, None]:
     """Run Ray, and tell where it keeps its logs."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as scratch:  # sockets want short paths
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as scratch,  # sockets want short paths
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))  # workers import engine_work by name
         context = ray.init(
             num_cpus=2,
             include_dashboard=False,

@@ -51,6 +51,11 @@ CALLED = {
 }
 
 
+def called(name: str) -> str:
+    """Return what the chart of rates calls a contender."""
+    return "nsc, one process a user" if name.startswith("nsc ") else CALLED.get(name, name)
+
+
 def draw(results: Mapping[str, Any], images: Path) -> list[Path]:
     """Draw what *results* have figures for into the directory *images*, and return the files."""
     records = results["records"]
@@ -98,11 +103,11 @@ def footnote(results: Mapping[str, Any]) -> str:
 def rates(results: Mapping[str, Any]) -> str:
     """Return the chart of users a second."""
     case = next(case for case in results["records"]["bench_issue"]["cases"] if case["kind"] == "permissions")
-    found = {CALLED.get(name, name.removesuffix(", creds")): rate for name, rate in case["users_per_second"].items()}
+    found = {called(name): rate for name, rate in case["users_per_second"].items()}
     workers = results["records"].get("bench_workers", {}).get("figures", {})
-    for count, called in (("1 worker", "1 worker process"), ("2 workers", "2 worker processes")):
+    for count, processes in (("1 worker", "1 worker process"), ("2 workers", "2 worker processes")):
         if f"{count}, users/s" in workers:
-            found[f"natscreds, {called}"] = workers[f"{count}, users/s"]
+            found[f"natscreds, {processes}"] = workers[f"{count}, users/s"]
     ordered = sorted(found.items(), key=lambda pair: -pair[1])
     left, right, top, step = 250, 640, 76, 28
     lowest, highest = 1.0, 10.0 ** -(-log10(max(found.values())) // 1)

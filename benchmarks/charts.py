@@ -24,6 +24,7 @@ STYLE = """
   .title { font-size: 15px; font-weight: 600; }
   .small { font-size: 11px; fill: #59636e; }
   .strong { font-weight: 600; }
+  .over { paint-order: stroke; stroke: #ffffff; stroke-width: 4; }
   .end { text-anchor: end; }
   .middle { text-anchor: middle; }
   @media (prefers-color-scheme: dark) {
@@ -36,6 +37,7 @@ STYLE = """
     .curve { stroke: #4493f8; }
     text { fill: #e6edf3; }
     .small { fill: #9198a1; }
+    .over { stroke: #0d1117; }
   }
 """
 
@@ -182,7 +184,7 @@ def panel(left: float, title: str, users: Sequence[int], values: Sequence[float]
     beside = 20 if max(values) > 0.8 * high else -10  # figures stand below the line where it is near the top
     for (x, y), count, value in zip(where, users, values, strict=True):
         drawn += [dot(x, y, "ours"), text(x, bottom + 18, short(count), "small middle")]
-        drawn.append(text(x, y + beside, f"{value:,.0f}", "small middle"))
+        drawn.append(text(x, y + beside, f"{value:,.0f}", "small middle over"))
     return drawn
 
 

@@ -6,7 +6,7 @@ __all__ = ["Seen"]
 
 
 class Seen:
-    """Names in 8 to 16 bytes each: a million of them as a set of texts would be most of the memory.
+    """Names in 16 to 32 bytes each: a million of them as a set of texts would be most of the memory.
 
     What is kept is each name's hash of 64 bits. That two of a million names share one, and the second is refused
     although it is new, happens in one of 37 million runs.

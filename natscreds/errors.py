@@ -16,6 +16,7 @@ __all__ = [
     "CredsError",
     "DecryptionError",
     "ExpiredError",
+    "IndeterminateError",
     "InvalidClaimsError",
     "MalformedError",
     "MissingDependencyError",
@@ -132,6 +133,10 @@ class NotYetValidError(VerificationError):
 
 class ExpiredError(VerificationError):
     """The time asked about lies after `exp`."""
+
+
+class IndeterminateError(NatsCredsError):
+    """A decision that is neither yes nor no was taken for one of them."""
 
 
 class DecryptionError(NatsCredsError):

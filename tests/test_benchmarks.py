@@ -100,3 +100,54 @@ def test_what_is_kept_names_no_host_and_no_path() -> None:
     assert platform.node() not in kept
     assert not re.search(r'(?:^|[\s"])(?:/[\w.-]+){2,}', kept)
     assert str(Path.home()) not in kept
+
+
+def test_the_start_benchmark_prints_its_question_and_its_figures(tmp_path: Path) -> None:
+    words = ["--accounts", "20", "--rounds", "1", "--json", "figures.json", "--scratch", "."]
+    command = [sys.executable, str(BENCH.with_name("bench_server_start.py")), *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How long does a server take to start")
+    [case] = json.loads((tmp_path / "figures.json").read_text())["cases"]
+    assert case["accounts"] == 20
+    assert case["multiples"]["memory preload"] == 1
+    for what in ("seconds", "mebibytes", "multiples"):
+        assert len(case[what]) == 5
+        assert all(figure > 0 for figure in case[what].values())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["figures.json"]
+
+
+def test_the_push_benchmark_prints_its_question_and_a_ratio_for_each(tmp_path: Path) -> None:
+    options = ["--accounts", "40", "--rounds", "1", "--json", "figures.json"]
+    command = [sys.executable, str(BENCH.with_name("bench_push.py")), *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How many accounts a second can be handed to a server?")
+    assert len(re.findall(r" \d+\.\d\d +\d+\.\d\d$", done.stdout, re.MULTILINE)) == 4
+    rates = json.loads((tmp_path / "figures.json").read_text())["rates"]
+    assert {name: len(found) for name, found in rates.items()} == dict.fromkeys(
+        ("bare pipelined loop", "push(guard=False)", "push", "one by one"), 1
+    )
+
+
+def test_the_store_benchmark_prints_its_question_and_a_ratio(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCH.with_name("bench_nsc_store.py")), "--users", "50", "--rounds", "2"]
+    command += ["--directory", str(tmp_path), "--json", "figures.json"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How many files a second go into a store of nsc?")
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert {name: len(rates) for name, rates in figures["rates"].items()} == {"store": 2, "directory": 2}
+    assert figures["ratio"] > 0
+
+
+def test_the_access_benchmark_prints_its_question_and_its_rates(tmp_path: Path) -> None:
+    options = ["--subjects", "600", "--rounds", "2", "--json", "figures.json"]
+    command = [sys.executable, str(BENCH.with_name("bench_access.py")), *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How many decisions a second does one process make for one user?")
+    assert "600 subjects, 200 of them refused" in done.stdout
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert set(figures) == {"floor", "publish", "subscribe"}
+    assert all(figure > 0 for figure in figures.values())

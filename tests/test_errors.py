@@ -25,6 +25,7 @@ TREE = {
     "RevokedError": ("VerificationError",),
     "NotYetValidError": ("VerificationError",),
     "ExpiredError": ("VerificationError",),
+    "IndeterminateError": ("NatsCredsError",),
     "DecryptionError": ("NatsCredsError",),
     "StorageError": ("NatsCredsError",),
     "WorkerError": ("NatsCredsError",),

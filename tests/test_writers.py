@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from written_people import BESIDE, TWO_NAMES_ONE_FILE, Someone, contents, expected
 
 from natscreds import Account, Creds, Operator, UserTemplate, issue_users, tokens
 from natscreds.claims import UserClaims
@@ -20,34 +21,6 @@ from natscreds.creds.files import file_name
 from natscreds.errors import MissingKeyError, StorageError
 from natscreds.nkeys import KeyPair, KeyType
 from natscreds.writers import write_directory
-
-# Made by a search for two names whose SHA-256 begins with the same 64 bits, 26df3ab185fbe76b.
-TWO_NAMES_ONE_FILE = ("NIEPLPDOBDAPFKIJ", "NALDDFNHJNAKGADO")
-
-
-class Text:
-    """What stands in for creds where only the writing is looked at."""
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
-class Someone:
-    __slots__ = ("creds", "name")
-
-    def __init__(self, name: str, text: str | None = None) -> None:
-        self.name = name
-        self.creds = Text(f"a secret of {name!a}\n" if text is None else text)
-
-
-def contents(path: Path) -> dict[str, str]:
-    return {name: (path / name).read_text() for name in os.listdir(path)}
-
-
-def expected(*users: Someone) -> dict[str, str]:
-    return {file_name(user.name) + ".creds": user.creds.text for user in users}
 
 
 def run_child(code: str, *arguments: object) -> str:
@@ -58,13 +31,11 @@ def run_child(code: str, *arguments: object) -> str:
     return done.stdout.strip()
 
 
-PEOPLE = """
+PEOPLE = f"""
 import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
 from natscreds.writers import write_directory
-class Text:
-    def __init__(self, text): self.text = text
-class Someone:
-    def __init__(self, name, text): self.name, self.creds = name, Text(text)
+from written_people import Someone
 """
 
 
@@ -97,7 +68,8 @@ def test_an_iterator_of_users_goes_straight_in(account: Account, tmp_path: Path)
 
 def test_no_users_make_an_empty_directory(tmp_path: Path) -> None:
     assert write_directory([], tmp_path / "a" / "out").written == 0
-    assert os.listdir(tmp_path / "a" / "out") == []
+    assert set(os.listdir(tmp_path / "a" / "out")) == BESIDE
+    assert (tmp_path / "a" / "out" / "manifest.jsonl").read_text() == ""
 
 
 def test_fsync_writes_the_same(tmp_path: Path) -> None:
@@ -115,15 +87,17 @@ def test_files_are_0600_and_directories_0700_whatever_the_umask(tmp_path: Path, 
         umask,
     )
     modes = {path.relative_to(tmp_path).name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
-    assert modes == {"new": 0o700, "out": 0o700, "a.creds": 0o600, file_name("B") + ".creds": 0o600}
+    assert modes == {"new": 0o700, "out": 0o700, "a.creds": 0o600, file_name("B") + ".creds": 0o600} | dict.fromkeys(
+        BESIDE, 0o600
+    )
 
 
 def test_files_follow_their_users_closely(tmp_path: Path) -> None:
     def users() -> Iterator[Someone]:
         for number in range(200):
-            there = os.listdir(tmp_path / "out")
+            there = set(os.listdir(tmp_path / "out")) - BESIDE
             assert number - 32 < len(there) <= number
-            assert set(there) == {f"{each}.creds" for each in range(len(there))}
+            assert there == {f"{each}.creds" for each in range(len(there))}
             yield Someone(f"{number}")
 
     assert write_directory(users(), tmp_path / "out").written == 200
@@ -192,7 +166,7 @@ def test_names_that_differ_by_case_or_form_only_get_files_of_their_own(tmp_path:
     ]
     assert write_directory(users, tmp_path / "out").written == len(users)
     assert contents(tmp_path / "out") == expected(*users)
-    folded = {unicodedata.normalize("NFKC", name).casefold().rstrip(" .") for name in os.listdir(tmp_path / "out")}
+    folded = {unicodedata.normalize("NFKC", name).casefold().rstrip(" .") for name in contents(tmp_path / "out")}
     assert len(folded) == len(users)
 
 
@@ -244,23 +218,25 @@ def test_a_file_that_was_there_is_left_alone(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"d-1.creds": users[0].creds.text, "d-2.creds": "old"}
 
 
-def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["../target", "../nowhere"])
+def test_a_link_in_the_place_of_a_file_is_not_followed(tmp_path: Path, target: str) -> None:
     (tmp_path / "out").mkdir(0o700)
     (tmp_path / "target").write_text("old")
-    (tmp_path / "out" / "a.creds").symlink_to("../target")
-    (tmp_path / "out" / "b.creds").symlink_to("../nowhere")
-    for name in ("a", "b"):
-        with pytest.raises(StorageError, match="never written over"):
-            write_directory([Someone(name)], tmp_path / "out")
+    (tmp_path / "out" / "a.creds").symlink_to(target)
+    with pytest.raises(StorageError, match="never written over"):
+        write_directory([Someone("a")], tmp_path / "out")
+    with pytest.raises(StorageError, match=r"symbolic link is not followed: 'a\.creds'"):
+        write_directory([Someone("a")], tmp_path / "out", resume=True)
     assert (tmp_path / "target").read_text() == "old"
     assert not (tmp_path / "nowhere").exists()
 
 
 def test_other_files_in_the_directory_do_not_matter(tmp_path: Path) -> None:
     (tmp_path / "README").write_text("hello")
-    write_directory([Someone("a")], tmp_path)
-    write_directory([Someone("b")], tmp_path)
-    assert contents(tmp_path) == {"README": "hello", **expected(Someone("a"), Someone("b"))}
+    (tmp_path / "z.creds").write_text("of another program")
+    write_directory([Someone("a"), Someone("b")], tmp_path)
+    kept = {"README": "hello", "z.creds": "of another program"}
+    assert contents(tmp_path) == {**kept, **expected(Someone("a"), Someone("b"))}
 
 
 # --- refusals and errors
@@ -384,7 +360,7 @@ def test_a_disk_that_is_full_ends_it_with_whole_files_only(tmp_path: Path) -> No
         "    print(error.errno)\n"
     )
     assert run_child(code, tmp_path / "out") == str(errno.EFBIG)
-    assert contents(tmp_path / "out") == {f"{size}.creds": "x" * size for size in (1000, 2000, 3000, 4000)}
+    assert contents(tmp_path / "out") == expected(*(Someone(str(size), "x" * size) for size in (1000, 2000, 3000)))
 
 
 def test_kill_9_leaves_whole_files_only(tmp_path: Path) -> None:
@@ -397,12 +373,12 @@ def test_kill_9_leaves_whole_files_only(tmp_path: Path) -> None:
         child = subprocess.Popen([sys.executable, "-c", code, str(out)])
         try:
             deadline = time.monotonic() + 20
-            while not out.is_dir() or len(os.listdir(out)) <= attempt:
+            while not out.is_dir() or len(set(os.listdir(out)) - BESIDE) <= attempt:
                 assert child.poll() is None
                 assert time.monotonic() < deadline
         finally:
             child.send_signal(signal.SIGKILL)
             child.wait()
-        files = [path for path in out.iterdir() if path.suffix == ".creds"]
-        assert len(files) > attempt
-        assert [path.name for path in files if path.read_text() != f"{int(path.stem):08}" * 30_000] == []
+        found = contents(out)
+        assert len(found) > attempt
+        assert all(found[f"{n}.creds"] == Someone(str(n), f"{n:08}" * 30_000).creds.text for n in range(len(found)))

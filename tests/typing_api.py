@@ -1,14 +1,28 @@
 """Never run: mypy and basedpyright read it, so that the types a user sees stay what they are."""
 
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
 import natscreds
-from natscreds import Account, Creds, KeyPair, KeyType, Operator, PublicKey, Role, Signer, User, UserTemplate
-from natscreds.bulk import Users
+from natscreds import (
+    Account,
+    AccountTemplate,
+    Creds,
+    KeyPair,
+    KeyType,
+    Operator,
+    PublicKey,
+    Role,
+    Signer,
+    User,
+    UserTemplate,
+)
+from natscreds.access import Access, Decision, Imported, Matrix, Session, Subscription
+from natscreds.bulk import Accounts, Chunk, Plan, Users
 from natscreds.chain import Chain
-from natscreds.claims import AccountClaims, Claims, OperatorClaims, UserClaims
+from natscreds.claims import AccountClaims, Claims, OperatorClaims, Permissions, UserClaims
 from natscreds.creds import NatsPyArguments
 from natscreds.errors import Problem
 from natscreds.tokens import Token, UnverifiedToken
@@ -69,6 +83,22 @@ def bulk() -> None:
     assert_type(next(users), User)
     natscreds.issue_users(orders, [{"name": "a", "site": "b"}], UserTemplate(publish=["{site}.>"], fields=["site"]))
     natscreds.writers.write_directory(users, "out")
+    executor: Executor = ThreadPoolExecutor()
+    secret = natscreds.bulk.new_secret()
+    more = natscreds.issue_users(
+        orders, iter(["a"]), UserTemplate(), executor=executor, derive_from=secret, generations={"a": 1}, ordered=False
+    )
+    assert_type(more.skip(["a"]), Users)
+    natscreds.issue_users(orders, ["a"], UserTemplate(), signer=RemoteSigner(), workers=None)
+    natscreds.issue_users(orders, ["a"], UserTemplate(), signer=RemoteSigner, workers=2)
+    chunks = natscreds.bulk.plan(orders, ["a"], UserTemplate(), chunk_size=10)
+    assert_type(chunks, Plan)
+    assert_type(next(chunks), Chunk)
+    assert_type(natscreds.bulk.run(next(iter(chunks))), list[tuple[str, ...]])
+    assert_type(chunks.users([]), list[User])
+    accounts = natscreds.issue_accounts(Operator.create("acme"), ["a"], AccountTemplate(jetstream=True), workers=2)
+    assert_type(accounts, Accounts)
+    assert_type(next(accounts), Account)
 
 
 def trust() -> None:
@@ -77,7 +107,23 @@ def trust() -> None:
     assert_type(natscreds.tokens.parse("a.b.c", UserClaims), UnverifiedToken[UserClaims])
     assert_type(natscreds.tokens.verify("a.b.c", UserClaims), Token[UserClaims])
     assert_type(natscreds.tokens.verify("a.b.c", UserClaims).claims.nats.issuer_account, str)
-    assert_type(natscreds.server.config("o", ["a"]), str)
+    assert_type(natscreds.server.config("o", ["a"]), natscreds.server.Configuration)
+    assert_type(natscreds.server.fragment("o", ["a"]).problems, tuple[Problem, ...])
     operator = Operator.create("acme")
     assert_type(natscreds.check_hierarchy(operator, ["a", operator.create_account("b")], now=1), list[Problem])
     assert_type(natscreds.diagram("o", iter([operator.create_account("b")])), str)
+
+
+def access() -> None:
+    """What a server would allow."""
+    rules = Access(operator="o", account="a", user="u", accounts=["b"])
+    assert_type(rules.connect(now=1, connection_type="STANDARD", address="10.0.0.7"), Decision)
+    assert_type(rules.publish("a", "b"), Decision)
+    assert_type(rules.subscribe("a", queue="q"), Decision)
+    assert_type(rules.publish("a").reason.entry, str | None)
+    assert_type(rules.publish("a").verdict, bool | None)
+    assert_type(rules.permissions, Permissions | None)
+    assert_type(rules.imports(now=1), tuple[Imported, ...])
+    assert_type(rules.session(), Session)
+    assert_type(rules.session().deliver("a", "b", at=1.5), tuple[Subscription, ...])
+    assert_type(natscreds.access.matrix({"u": rules}, ["a"]), Matrix)

@@ -1,4 +1,9 @@
-"""The names that came by, so that none is issued twice."""
+"""What came by already, in few bytes: a million names as a set of texts would be most of the memory.
+
+>>> seen = Seen()
+>>> seen.add("d-1"), seen.add("d-2"), seen.add("d-1"), "d-2" in seen, len(seen)
+(True, True, False, True, 2)
+"""
 
 from array import array
 
@@ -6,9 +11,9 @@ __all__ = ["Seen"]
 
 
 class Seen:
-    """Names in 16 to 32 bytes each: a million of them as a set of texts would be most of the memory.
+    """Texts that came by, in 16 to 32 bytes each.
 
-    What is kept is each name's hash of 64 bits. That two of a million names share one, and the second is refused
+    What is kept is each text's hash of 64 bits. That two of a million share one, and the second is taken for seen
     although it is new, happens in one of 37 million runs.
     """
 
@@ -17,10 +22,10 @@ class Seen:
     def __init__(self) -> None:
         self._resize(1024)
 
-    def add(self, name: str) -> bool:
-        """Note *name*; tell whether it is new."""
+    def add(self, text: str) -> bool:
+        """Note *text*; tell whether it is new."""
         slots, mask = self._slots, self._mask
-        mark = hash(name) & 0xFFFF_FFFF_FFFF_FFFF or 1
+        mark = hash(text) & 0xFFFF_FFFF_FFFF_FFFF or 1
         at = mark & mask
         while found := slots[at]:
             if found == mark:
@@ -31,6 +36,19 @@ class Seen:
         if not self._left:
             self._grow()
         return True
+
+    def __contains__(self, text: str) -> bool:
+        slots, mask = self._slots, self._mask
+        mark = hash(text) & 0xFFFF_FFFF_FFFF_FFFF or 1
+        at = mark & mask
+        while found := slots[at]:
+            if found == mark:
+                return True
+            at = (at + 1) & mask
+        return False
+
+    def __len__(self) -> int:
+        return len(self._slots) // 2 - self._left
 
     def _resize(self, size: int) -> None:
         self._slots = array("Q", (0,)) * size

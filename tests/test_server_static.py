@@ -7,10 +7,10 @@ from typing import Any
 
 import property_profiles  # noqa: F401
 import pytest
+from configured_server import FREE, server_of
 from hypothesis import given
 from hypothesis import strategies as st
 from nats_wire import Wire, connect, connect_nkey
-from signed_chain import SignedOperator
 from throwaway_certificates import Authority
 
 from natscreds import KeyPair, KeyType, Operator, UserTemplate
@@ -18,15 +18,7 @@ from natscreds.errors import InvalidClaimsError, NkeyError, WrongKeyTypeError
 from natscreds.server import TLS, Cluster, static_config
 from natscreds.testing import NatsServer
 
-FREE = "127.0.0.1:-1"
 EVERYTHING = UserTemplate(publish=[">"], subscribe=[">"])
-
-
-def server_of(configuration: str) -> NatsServer:
-    """A server with exactly this configuration."""
-    server = NatsServer(SignedOperator())
-    server.configuration = configuration
-    return server
 
 
 def user() -> KeyPair:

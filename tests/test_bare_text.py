@@ -15,6 +15,7 @@ from natscreds import Account, KeyPair, KeyType, Operator, User, UserTemplate, i
 from natscreds.bulk import Users
 from natscreds.claims import Permission, UserClaims
 from natscreds.errors import InvalidClaimsError
+from natscreds.nsc import Store
 
 OPERATOR = Operator.create("acme")
 ACCOUNT = OPERATOR.create_account("orders")
@@ -39,7 +40,10 @@ SAMPLES: dict[str, object] = {
 """What to give for a parameter that has no default. One that is not here gets an object of no use: a call that looks
 at it before it looks at the bare text fails the test, and wants a line here."""
 
-SPECIAL: dict[str, dict[str, object]] = {"Operator.load": {"jwt": OPERATOR.jwt}}
+SPECIAL: dict[str, dict[str, object]] = {
+    "Operator.load": {"jwt": OPERATOR.jwt},
+    "Store.import_operator": {"text": OPERATOR.jwt},
+}
 """Where a name means another thing."""
 
 INSTANCES: dict[type, Callable[[], object]] = {
@@ -48,6 +52,7 @@ INSTANCES: dict[type, Callable[[], object]] = {
     User: lambda: USER,
     UserTemplate: UserTemplate,
     Users: lambda: issue_users(ACCOUNT, ["x"], UserTemplate()),
+    Store: lambda: Store("/nowhere", environ={}),
 }
 """Objects whose methods are called. Others are made without arguments, or without being initialised."""
 
@@ -162,6 +167,9 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "Operator.create(service_urls=)",
         "Operator.create_account(tags=)",
         "Operator.load(keys=)",
+        "Store.import_operator(keys=)",
+        "Store.write_accounts(accounts=)",
+        "Store.write_users(users=)",
         "UserTemplate.__init__(fields=)",
         "Users.skip(names=)",
         "config(accounts=)",

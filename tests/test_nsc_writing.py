@@ -376,6 +376,21 @@ def test_many_users_are_streamed_into_the_store(store: Store) -> None:
     assert [problem for problem in store.problems() if problem.code != "no-expiry"] == []
 
 
+def test_many_accounts_are_streamed_into_the_store(store: Store) -> None:
+    signing = OPERATOR.without_identity()
+    made = [signing.create_account(f"tenant-{number}", keep_identity=False) for number in range(70)]
+    assert store.write_accounts(iter(made), operator=OPERATOR) == Written(accounts=70, keys=70)
+    assert store.write_accounts(made) == Written()
+    assert store.account_names() == ("SYS", "orders", *sorted(account.name for account in made))
+    for account in made:
+        found = store.account(account.name)
+        assert (found.jwt, found.key, found.signing_keys) == (account.jwt, None, account.signing_keys)
+    again = [OPERATOR.create_account("fine"), OPERATOR.create_account("Tenant-3")]
+    with pytest.raises(StorageError, match="'Tenant-3' beside 'tenant-3'"):
+        store.write_accounts(again)
+    assert "fine" in store.account_names()
+
+
 def test_what_came_before_a_failure_is_there_whole(store: Store) -> None:
     def some() -> object:
         for number in range(40):
@@ -541,10 +556,12 @@ def test_imports_show_no_seed(store: Store, tmp_path: Path) -> None:
     assert not any(pair.seed[4:20] in repr(problem) for problem in told)
 
 
-def test_users_are_several(store: Store) -> None:
+def test_users_and_accounts_are_several(store: Store) -> None:
     for text in ("u", b"u"):
         with pytest.raises(TypeError, match="several"):
             store.write_users(text, account="orders")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="several"):
+            store.write_accounts(text)  # type: ignore[arg-type]
 
 
 def test_a_stranger_of_a_user_is_read_by_its_claims(store: Store) -> None:

@@ -15,7 +15,7 @@ from natscreds.nsc._lock import Locks
 from natscreds.nsc._places import Places, Selection, find_places, read_selection
 from natscreds.nsc._problems import find_problems
 from natscreds.nsc._tree import Tree
-from natscreds.nsc._writing import Written, lock, write_account, write_operator, write_users
+from natscreds.nsc._writing import Written, lock, write_accounts, write_operator, write_users
 
 __all__ = ["Store"]
 
@@ -238,7 +238,36 @@ class Store:
             UntrustedIssuerError: Not signed by the operator, or the one in the store is not.
             StorageError: A name nsc would not find again, a newer token, another account, or another key in a file.
         """
-        write_account(self._tree, self._tree.find_operator(operator), account, overwrite=overwrite)
+        self.write_accounts([account], operator=operator, overwrite=overwrite, fsync=True)
+
+    def write_accounts(
+        self,
+        accounts: Iterable[Account],
+        *,
+        operator: Operator | str | None = None,
+        overwrite: bool = False,
+        fsync: bool = False,
+    ) -> Written:
+        """Write many accounts of one operator, in constant memory.
+
+        The first that cannot be written ends it; what was written before stays, each account whole.
+
+        Args:
+            accounts: Taken a few at a time; none is taken if the operator does not hold.
+            operator: Whose accounts.
+            overwrite: As for `write_account`.
+            fsync: Bring every file to the disk before it gets its name; else a power cut may leave empty ones.
+
+        Raises:
+            TypeError: *accounts* is a text.
+            UntrustedIssuerError: As `write_account`.
+            StorageError: As `write_account`.
+        """
+        if isinstance(accounts, str | bytes | bytearray):
+            raise TypeError(f"accounts are several, got {type(accounts).__name__}")
+        return write_accounts(
+            self._tree, self._tree.find_operator(operator), accounts, overwrite=overwrite, fsync=fsync
+        )
 
     def write_user(
         self,
@@ -299,7 +328,8 @@ class Store:
         """
         if not isinstance(pair, KeyPair):
             raise TypeError(f"a KeyPair has a seed to write, got {type(pair).__name__}")
-        self._tree.keys.write(pair)
+        with self._tree.keys.writer(fsync=True) as keys:
+            keys.write(pair)
 
     def import_operator(
         self, text: str | bytes, keys: Iterable[KeyPair | str] = (), *, name: str | None = None, overwrite: bool = False

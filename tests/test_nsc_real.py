@@ -1,5 +1,6 @@
 """The real nsc and natscreds at one store, in turns. Where nsc cannot be had, the stores kept as vectors stand in."""
 
+import asyncio
 import importlib.util
 import json
 import os
@@ -13,6 +14,7 @@ import pytest
 from nats_wire import connect
 from nsc_stores import MADE, VECTORS, recorded, signed_again, store_in, tokens_in, with_limits_said
 from nsc_tool import Nsc, nsc_binary, why_not
+from test_docs import BLOCK, ROOT
 
 from natscreds import Account, KeyPair, Operator, User, UserTemplate, issue_users, tokens, verify_chain
 from natscreds.nsc import Store
@@ -260,3 +262,34 @@ def test_both_find_the_same_directories(tmp_path: Path) -> None:
         assert store.operator(f"op-{number}").key is not None
         assert store.selection.operator == f"op-{number}"
         assert os.path.exists(os.path.join(store.places.config, "nsc.json"))
+
+
+def test_the_page_runs_with_nsc_in_the_place_of_its_stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands and Python of docs/howto/nsc-bootstrap.md, in the order of the page."""
+    page = ROOT / "docs" / "howto" / "nsc-bootstrap.md"
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, object] = {"__name__": page.stem}
+    commands = 0
+    for language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if language == "console":
+            for line in text.splitlines():
+                words = line.removeprefix("$ ").split()
+                assert words[0] == "nsc"
+                done = subprocess.run(
+                    [nsc_binary()[0], *words[1:]],
+                    env={"HOME": str(tmp_path), "PATH": "/nowhere"},
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                assert done.returncode == 0, f"{line}: {done.stdout}{done.stderr}"
+                commands += 1
+        elif not text.startswith("# In the place of the two commands"):
+            code = compile(text, str(page), "exec", flags=0x2000)  # top-level await
+            result = eval(code, space)  # noqa: S307  # our own page
+            if asyncio.iscoroutine(result):
+                asyncio.run(result)
+    assert commands == 7
+    assert json.loads((tmp_path / "nsc" / "nsc.json").read_text())["operator"] == "acme"
+    assert (tmp_path / "resolver.conf").read_text().startswith("# Operator named acme")

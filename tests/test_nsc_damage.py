@@ -3,8 +3,9 @@
 import os
 import random
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -259,12 +260,43 @@ def attempted(call: Callable[[], object]) -> object:
         return error
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read_is_told(store: Store) -> None:
-    stores(store, "accounts", "orders", "orders.jwt").chmod(0)
-    with pytest.raises(StorageError, match="Permission denied"):
-        store.account("orders")
-    assert codes(store)["stores/acme/accounts/orders/orders.jwt"] == "token-missing"
+@pytest.mark.parametrize("place", ["account's token", "account", "user's token", "key", "a user's creds"])
+def test_what_may_not_be_read_is_told(place: str) -> None:
+    with tempfile.TemporaryDirectory() as home, as_nobody(home):
+        store = unpack("plain", Path(home) / "home")
+        path = dict(PLACES)[place](store)
+        path.chmod(0)
+        done = [
+            attempted(call)
+            for call in (
+                lambda: store.account("orders"),
+                lambda: store.user("svc-1", account="orders"),
+                lambda: store.creds("svc-1", account="orders"),
+            )
+        ]
+        errors = [error for error in done if isinstance(error, Exception)]
+        assert errors
+        assert all(isinstance(error, StorageError) for error in errors)
+        assert any("Permission denied" in str(error) for error in errors)
+        assert "Permission denied" in " ".join(problem.message for problem in store.problems())
+        path.chmod(0o700)
+
+
+@contextmanager
+def as_nobody(home: str) -> Generator[None, None, None]:
+    """Be somebody who may not read everything, if we are root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(home, NOBODY, -1)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+NOBODY = 65534
 
 
 def test_a_pipe_is_not_waited_for(store: Store) -> None:

@@ -174,6 +174,12 @@ def test_a_damaged_mark_is_told(store: Store, mark: str, said: str) -> None:
     assert codes(store)["stores/acme"] == "operator-damaged"
 
 
+def test_a_missing_mark_is_told(store: Store) -> None:
+    stores(store, ".nsc").unlink()
+    assert store.operator_names() == ()
+    assert codes(store) == {"stores/acme/.nsc": "mark-missing"}
+
+
 @pytest.mark.parametrize(
     "name", ["..", ".", "", "a/b", "../acme", "a\\b", "a\0b", "\udcff", "x" * 300, "a\nb"], ids=ascii
 )
@@ -400,7 +406,7 @@ def damage(home: Path, choice: random.Random, outside: Path) -> None:
 
 def look_at_all(store: Store) -> list[Exception]:
     """Call whatever reads; return the errors, which are natscreds's own."""
-    results: list[object] = [attempted(lambda: list(store.accounts()))]
+    results: list[object] = []
 
     def names(call: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
         found = attempted(call)
@@ -409,6 +415,7 @@ def look_at_all(store: Store) -> list[Exception]:
 
     for top in names(store.operator_names):
         results.append(attempted(partial(store.operator, top)))
+        results.append(attempted(lambda t=top: list(store.accounts(t))))  # type: ignore[misc]
         for account in names(partial(store.account_names, top)):
             results.append(attempted(partial(store.account, account, operator=top)))
             results.append(attempted(lambda a=account, t=top: list(store.users(a, operator=t))))  # type: ignore[misc]

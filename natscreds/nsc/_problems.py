@@ -71,8 +71,13 @@ class _Finder:
     def look_at_operators(self, only: str | None) -> None:
         names = [name for name in self._names(self._stores, "stores") if self._is_directory(self._stores, name)]
         for top in names:
-            if only in (None, top) and MARK in self._names(self._stores, "stores", top):
+            if only not in (None, top):
+                continue
+            inside = self._names(self._stores, "stores", top)
+            if MARK in inside:
                 self._look_at_operator(top)
+            elif ACCOUNTS in inside:
+                self._add(("stores", top, MARK), "mark-missing", "without it, a directory is no operator's")
 
     def _look_at_operator(self, top: str) -> None:
         place = ("stores", top)

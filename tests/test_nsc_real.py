@@ -20,7 +20,13 @@ from natscreds import Account, KeyPair, Operator, User, UserTemplate, issue_user
 from natscreds.nsc import Store
 from natscreds.testing import NatsServer
 
-pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+
+@pytest.fixture(autouse=True, scope="module")
+def nsc_is_here() -> None:
+    """Skip where nsc cannot be had; asked when a test runs, since installing it may take a minute."""
+    if why_not():
+        pytest.skip(why_not())
+
 
 FULL = """
 resolver: { type: full, dir: "jwt", allow_delete: true, interval: "2m", timeout: "1.9s" }

@@ -327,6 +327,27 @@ def test_keys_are_neither_lost_nor_written_over(store: Store) -> None:
         store.write_key(pair.public)  # type: ignore[arg-type]
 
 
+def test_keys_that_were_not_held_before_are_added(tmp_path: Path) -> None:
+    """With the tokens that are there already."""
+    store = Store(tmp_path / "all", environ={})
+    user = ORDERS.create_user("u", publish=["a"])
+    store.write_operator(Operator.load(OPERATOR.jwt, [pair_of(OPERATOR.signing_keys[0])]))
+    store.write_account(Account.load(ORDERS.jwt))
+    store.write_user(User.load(user.jwt), account="orders")
+    assert [str(key)[0] for key in store.public_keys()] == ["O"]
+    store.write_operator(OPERATOR)
+    store.write_accounts([ORDERS])
+    assert store.write_users([user], account="orders") == Written(keys=1, creds=1)
+    assert set(store.operator().signers) == set(OPERATOR.signers)
+    assert set(store.account("orders").signers) == set(ORDERS.signers)
+    assert store.creds("u", account="orders") == store.user("u", account="orders").creds == user.creds
+
+
+def pair_of(signer: object) -> KeyPair:
+    assert isinstance(signer, KeyPair)
+    return signer
+
+
 def test_no_git_ignore_is_made_where_it_is_not_wanted(tmp_path: Path) -> None:
     store = Store(tmp_path / "all", environ={"NSC_NO_GIT_IGNORE": ""})
     store.write_operator(OPERATOR)

@@ -212,7 +212,8 @@ class Store:
         """Write an operator: its token, the keys held for it, and its system account if it has one.
 
         In a new store nsc signs accounts with the keys that are written. If none of them may, the store is *managed*,
-        as after `nsc add operator --url`: there nsc lets accounts sign themselves, and asks the operator to.
+        as after `nsc add operator --url`: there nsc lets accounts sign themselves, and asks the operator to. What a
+        store is, it stays.
 
         Args:
             operator: With its keys; those that are no `KeyPair` stay where they are.

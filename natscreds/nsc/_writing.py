@@ -15,6 +15,7 @@ import msgspec
 from natscreds import tokens
 from natscreds.chain import Account, Operator, User
 from natscreds.claims import AccountClaims, OperatorClaims, UserClaims
+from natscreds.creds import Creds
 from natscreds.creds.files import SecretDirectory
 from natscreds.errors import StorageError
 from natscreds.nkeys import KeyPair, Signer
@@ -69,10 +70,11 @@ def write_operator(tree: Tree, operator: Operator, *, name: str | None, overwrit
         with stores.below(top) as folder, tree.locks.hold(folder):
             title = _title(tree, folder, top)
             old = stored(folder, file_of(title), OperatorClaims, overwrite=overwrite)
-            if may_replace(old, claims, operator.jwt, what=f"operator {top!a}", overwrite=overwrite):
-                with tree.keys.writer(fsync=True) as keys:
-                    _write_keys(keys, (operator.key, *operator.signers))
-                folder.below(ACCOUNTS).close()
+            fresh = may_replace(old, claims, operator.jwt, what=f"operator {top!a}", overwrite=overwrite)
+            with tree.keys.writer(fsync=True) as keys:
+                _write_keys(keys, (operator.key, *operator.signers))
+            folder.below(ACCOUNTS).close()
+            if fresh:
                 put(folder, file_of(title), operator.jwt)
             folder.add(MARK, _mark(title, managed=not _can_sign(operator)))
             folder.sync()
@@ -185,16 +187,16 @@ class _AccountDesk(_Desk):
         what = f"account {name!a}"
         with self._accounts.below(name) as own:
             old = stored(own, file_of(name), AccountClaims, overwrite=self._overwrite)
-            if not may_replace(old, claims, account.jwt, what=what, overwrite=self._overwrite):
-                return
-            if old is not None and not self._overwrite:
+            fresh = may_replace(old, claims, account.jwt, what=what, overwrite=self._overwrite)
+            if fresh and old is not None and not self._overwrite:
                 # Once an operator has signed it, a token that the account signed itself is no successor.
                 refuse_other_issuer(old[0], (claims.sub, *(() if waits else self._issuer.claims.trusted_keys)), what)
             self._counts["keys"] += _write_keys(self._keys, (account.key, *account.signers))
-            put(own, file_of(name), account.jwt)
+            if fresh:
+                put(own, file_of(name), account.jwt)
+                self._counts["accounts"] += 1
             if self._fsync:
                 own.sync()
-        self._counts["accounts"] += 1
 
 
 class UserDesk(_Desk):
@@ -227,22 +229,25 @@ class UserDesk(_Desk):
         self._account.check_signed(claims)
         file, what = file_of(name), f"user {name!a}"
         old = stored(self._users, file, UserClaims, overwrite=self._overwrite)
-        if not may_replace(old, claims, jwt, what=what, overwrite=self._overwrite):
-            return
-        if old is not None and not self._overwrite:
+        fresh = may_replace(old, claims, jwt, what=what, overwrite=self._overwrite)
+        if fresh and old is not None and not self._overwrite:
             refuse_other_issuer(old[0], self._account.known_keys, what)
         pair = user.key or self._tree.keys.read(claims.sub)
         if pair is not None:
             self._counts["keys"] += self._keys.write(pair)
-            self._write_creds(User.load(jwt, key=pair) if user.key is None else user, name, replace=old is not None)
-        put(self._users, file, jwt)
-        self._counts["users"] += 1
+            self._write_creds(Creds.issued(jwt, pair), name, there=old is not None, fresh=fresh)
+        if fresh:
+            put(self._users, file, jwt)
+            self._counts["users"] += 1
 
-    def _write_creds(self, user: User, name: str, *, replace: bool) -> None:
-        data, file = user.creds.text.encode("ascii"), name + CREDS_SUFFIX
-        if replace or self._overwrite:
+    def _write_creds(self, creds: Creds, name: str, *, there: bool, fresh: bool) -> None:
+        """Write creds; *there* is whether the store has the user, *fresh* whether its token is about to change."""
+        data, file = creds.text.encode("ascii"), name + CREDS_SUFFIX
+        if fresh and (there or self._overwrite):
             self._creds.write(file, data, replace=True)
         elif not self._creds.add(file, data):
+            if there:
+                return
             raise StorageError(
                 f"creds are never written over, unless overwrite=True: those of a user {name!a} are there, without the"
                 " user"

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from nsc_stores import listing, recorded, unpack
+from nsc_stores import MADE, listing, recorded, store_in, unpack
 
 from natscreds import Account, Creds, KeyPair, KeyType, Operator, User, UserTemplate, issue_users
 from natscreds.claims import UserClaims
@@ -593,3 +593,27 @@ def test_a_stranger_of_a_user_is_read_by_its_claims(store: Store) -> None:
     assert store.user_names("orders") == ("u",)
     assert isinstance(store.user("u", account="orders").claims, UserClaims)
     assert Creds.read(Path(store.places.keys, "creds/acme/orders/u.creds")) == user.creds
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_store_of_nsc_written_anew_has_the_same_files(name: str, tmp_path: Path) -> None:
+    """Paths, modes and bytes: what natscreds writes is what nsc wrote."""
+    made = unpack(name, tmp_path / "made")
+    (tmp_path / "new").mkdir()
+    if name == "one-directory":
+        (tmp_path / "new" / "all").mkdir(mode=0o700)
+    new = store_in(tmp_path / "new")
+    for top in made.operator_names():
+        new.write_operator(made.operator(top))
+        new.write_accounts(made.accounts(top), operator=top)
+        for account in made.account_names(top):
+            new.write_users(made.users(account, operator=top), account=account, operator=top)
+    found = {
+        str(path.relative_to(tmp_path / "new")): {
+            "mode": f"{stat.S_IMODE(path.stat().st_mode):04o}",
+            "text": path.read_text(),
+        }
+        for path in (tmp_path / "new").rglob("*")
+        if path.is_file() and path.name != ".natscreds.lock"
+    }
+    assert found == recorded(name)

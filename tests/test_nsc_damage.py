@@ -1,5 +1,6 @@
 """Damaged, foreign and hostile stores: a clear error or a listed problem, never a crash, never a path outside."""
 
+import json
 import os
 import random
 import shutil
@@ -17,8 +18,11 @@ from leaks import holds, told
 from nsc_stores import store_in, unpack
 
 from natscreds import KeyPair, KeyType, Operator
-from natscreds.errors import NatsCredsError, StorageError, UntrustedIssuerError
+from natscreds.errors import NatsCredsError, StorageError, UntrustedIssuerError, WrongKeyTypeError
 from natscreds.nsc import Store
+
+REFERENCE = json.loads((Path(__file__).parent / "vectors" / "reference.json").read_text(encoding="utf-8"))
+CURVE = next(key for key in REFERENCE["nkeys"] if key["public_key"].startswith("X"))
 
 WARNED = {"no-expiry", "user-unrestricted", "shared-inbox", "allow-ends-in-star"}
 """What is doubtful about the store as nsc made it."""
@@ -347,6 +351,31 @@ def test_a_damaged_neighbour_keeps_nobody_out(store: Store) -> None:
     operator = store.operator("acme")
     assert store.operator(operator.public).jwt == operator.jwt
     assert store.account(orders.public, operator=operator).jwt == orders.jwt
+
+
+def test_a_copy_under_another_name_is_not_taken_for_the_account(store: Store) -> None:
+    shutil.copytree(stores(store, "accounts", "orders"), stores(store, "accounts", "a-copy"))
+    (stores(store, "accounts", "a-copy") / "orders.jwt").rename(stores(store, "accounts", "a-copy") / "a-copy.jwt")
+    orders = store.account("orders")
+    assert store.account(orders.public).jwt == orders.jwt
+    operator = store.operator("acme")
+    shutil.copytree(stores(store), Path(store.places.stores, "twin"))
+    with pytest.raises(StorageError, match="an operator is in a store once"):
+        store.account("orders", operator=operator)
+    assert store.account("orders", operator="acme").jwt == orders.jwt
+
+
+def test_a_curve_key_is_listed_and_not_read(store: Store) -> None:
+    pair = CURVE["public_key"]
+    path = key_file(store, pair)
+    path.parent.mkdir(parents=True)
+    path.write_text(CURVE["seed"])
+    path.chmod(0o600)
+    assert pair in store.public_keys()
+    assert codes(store) == {}
+    with pytest.raises(WrongKeyTypeError, match="curve key"):
+        store.key(pair)
+    assert store.import_keys(path).problems[0].code == "key-left-out"
 
 
 def test_what_is_not_understood_is_not_written_over(store: Store) -> None:

@@ -14,7 +14,7 @@ from nsc_stores import MADE, listing, recorded, store_in, unpack
 
 from natscreds import Account, Creds, KeyPair, KeyType, Operator, User, UserTemplate, issue_users
 from natscreds.claims import UserClaims
-from natscreds.errors import NatsCredsError, StorageError, TokenError, UntrustedIssuerError
+from natscreds.errors import MissingKeyError, NatsCredsError, StorageError, TokenError, UntrustedIssuerError
 from natscreds.nsc import Store, Written, undecorated
 
 OPERATOR = Operator.create("acme", issued_at=1_795_000_000)
@@ -370,6 +370,16 @@ def test_an_operator_without_keys_makes_a_managed_store(tmp_path: Path) -> None:
     back = Account.load(self_signed(ORDERS, later=9))
     with pytest.raises(UntrustedIssuerError):  # what the operator has signed is worth more
         store.write_account(back)
+
+
+def test_an_account_that_waits_knows_that_its_operator_is_strict(tmp_path: Path) -> None:
+    strict = Operator.create("strict", strict=True)
+    store = Store(tmp_path / "all", environ={})
+    store.write_operator(Operator.load(strict.jwt))
+    made = strict.create_account("tenant", signing_keys=0)
+    store.write_account(Account.load(self_signed(made), [pair_of(made.key)]))
+    with pytest.raises(MissingKeyError, match="strict"):
+        store.account("tenant").create_user("u", publish=["a"])
 
 
 def test_an_account_that_signed_itself_has_no_place_elsewhere(store: Store) -> None:

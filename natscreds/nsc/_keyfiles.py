@@ -8,7 +8,7 @@ from typing import Self
 from natscreds.creds import Creds
 from natscreds.creds.files import SecretDirectory
 from natscreds.errors import CredsError, NkeyError, StorageError, WrongKeyTypeError
-from natscreds.nkeys import KeyPair, PublicKey, is_public
+from natscreds.nkeys import KeyPair, KeyType, PublicKey, is_public
 from natscreds.nsc._reading import entries, read_file, shown
 
 __all__ = ["CREDS", "CREDS_SUFFIX", "KEYS", "SUFFIX", "KeyFiles", "KeyWriter", "key_parts"]
@@ -38,9 +38,12 @@ class KeyFiles:
 
         Raises:
             StorageError: The file holds another key, or none.
+            WrongKeyTypeError: A curve key, which signs nothing.
         """
         if not is_public(public):  # from a token, so perhaps a path
             return None
+        if public.startswith(KeyType.CURVE.letter):
+            raise WrongKeyTypeError("a curve key seals and opens, it does not sign: its key file is not read here")
         parts = key_parts(public)
         try:
             text = read_file(self.root, *parts).strip()
@@ -66,8 +69,9 @@ class KeyFiles:
         )
 
     def held(self, publics: Iterable[str]) -> list[KeyPair]:
-        """Return the key pairs of those of *publics* whose seeds are there."""
-        return [pair for public in publics if (pair := self.read(public)) is not None]
+        """Return the key pairs of those of *publics* whose seeds are there; what does not sign is passed over."""
+        signing = (public for public in publics if not public.startswith(KeyType.CURVE.letter))
+        return [pair for public in signing if (pair := self.read(public)) is not None]
 
     def publics(self) -> Iterator[PublicKey]:
         """Yield the public keys that key files are called after, sorted; what is in the files is not looked at."""

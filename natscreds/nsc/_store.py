@@ -102,6 +102,7 @@ class Store:
 
         Raises:
             StorageError: Its file holds another key, or none.
+            WrongKeyTypeError: A curve key, which signs nothing.
         """
         return self._tree.keys.read(public)
 

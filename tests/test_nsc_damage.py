@@ -363,6 +363,9 @@ def test_a_copy_under_another_name_is_not_taken_for_the_account(store: Store) ->
     with pytest.raises(StorageError, match="an operator is in a store once"):
         store.account("orders", operator=operator)
     assert store.account("orders", operator="acme").jwt == orders.jwt
+    twice = [problem.path for problem in store.problems() if problem.code == "key-twice"]
+    assert "stores/twin" in twice
+    assert "stores/acme/accounts/orders" in twice
 
 
 def test_a_curve_key_is_listed_and_not_read(store: Store) -> None:

@@ -143,9 +143,9 @@ def test_nsc_describes_what_natscreds_wrote(bench: Bench) -> None:
     user = bench.store.user("u-3", account="orders")
     assert nsc.run("describe", "user", "u-3", "--account", "orders", "--raw").strip() == user.jwt
     shown = nsc.run("describe", "user", "d-1", "--account", "orders")
-    assert "Issued Using" not in shown or "device" in shown
+    assert re.search(r"\| Role +\| device +\|", shown)
     assert bench.operator.public in nsc.run("describe", "operator")
-    assert "device" in nsc.run("describe", "account", "orders")
+    assert re.search(r"\bdevice\b", nsc.run("describe", "account", "orders"))
 
 
 def test_nsc_validates_and_lists_what_natscreds_wrote(bench: Bench) -> None:
@@ -155,7 +155,7 @@ def test_nsc_validates_and_lists_what_natscreds_wrote(bench: Bench) -> None:
     assert all(name in listed for name in (*bench.names, "d-1"))
     assert "orders" in bench.nsc.run("list", "accounts")
     keys = "".join(bench.nsc.run("list", "keys", "--all", "--account", name) for name in ("SYS", "orders"))
-    assert "BAD" not in keys
+    assert "| BAD" not in keys  # so that no key that happens to hold the word counts
     for public in bench.store.public_keys():
         row = next((line for line in keys.splitlines() if public in line), "")
         assert "*" in row, public
@@ -216,7 +216,7 @@ def test_nsc_pushes_what_natscreds_wrote(bench: Bench) -> None:
         with connect(server.url, user_of(bench, "u-4")) as wire:
             assert wire.errors  # the server knows the system account only
         said = bench.nsc.run("push", "--all", "--account-jwt-server-url", server.url)
-        assert "error" not in said.lower()
+        assert "[ERR" not in said
         with connect(server.url, user_of(bench, "u-4")) as wire:
             assert wire.errors == []
         with connect(server.url, user_of(bench, "d-1")) as wire:

@@ -32,11 +32,13 @@ def nsc_binary() -> tuple[str, str]:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be at it
         if not (cache / "nsc").exists():
             command = ["go", "install", MODULE]
-            done = subprocess.run(
-                command, env={**os.environ, "GOBIN": str(cache)}, capture_output=True, text=True, check=False
-            )
-            if done.returncode != 0:
-                return "", f"nsc cannot be installed here: {' '.join(done.stderr.split())[-200:]}"
+            environment = {**os.environ, "GOBIN": str(cache)}
+            try:
+                subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=600)
+            except subprocess.CalledProcessError as error:
+                return "", f"nsc cannot be installed here: {' '.join(error.stderr.split())[-200:]}"
+            except subprocess.TimeoutExpired:
+                return "", "nsc cannot be installed here: it takes longer than ten minutes"
     return str(cache / "nsc"), ""
 
 

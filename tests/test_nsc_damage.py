@@ -1,10 +1,12 @@
 """Damaged, foreign and hostile stores: a clear error or a listed problem, never a crash, never a path outside."""
 
+import json
 import os
 import random
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+import tempfile
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +18,11 @@ from leaks import holds, told
 from nsc_stores import store_in, unpack
 
 from natscreds import KeyPair, KeyType, Operator
-from natscreds.errors import NatsCredsError, StorageError, UntrustedIssuerError
+from natscreds.errors import NatsCredsError, StorageError, UntrustedIssuerError, WrongKeyTypeError
 from natscreds.nsc import Store
+
+REFERENCE = json.loads((Path(__file__).parent / "vectors" / "reference.json").read_text(encoding="utf-8"))
+CURVE = next(key for key in REFERENCE["nkeys"] if key["public_key"].startswith("X"))
 
 WARNED = {"no-expiry", "user-unrestricted", "shared-inbox", "allow-ends-in-star"}
 """What is doubtful about the store as nsc made it."""
@@ -173,6 +178,12 @@ def test_a_damaged_mark_is_told(store: Store, mark: str, said: str) -> None:
     assert codes(store)["stores/acme"] == "operator-damaged"
 
 
+def test_a_missing_mark_is_told(store: Store) -> None:
+    stores(store, ".nsc").unlink()
+    assert store.operator_names() == ()
+    assert codes(store) == {"stores/acme/.nsc": "mark-missing"}
+
+
 @pytest.mark.parametrize(
     "name", ["..", ".", "", "a/b", "../acme", "a\\b", "a\0b", "\udcff", "x" * 300, "a\nb"], ids=ascii
 )
@@ -259,12 +270,43 @@ def attempted(call: Callable[[], object]) -> object:
         return error
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_what_may_not_be_read_is_told(store: Store) -> None:
-    stores(store, "accounts", "orders", "orders.jwt").chmod(0)
-    with pytest.raises(StorageError, match="Permission denied"):
-        store.account("orders")
-    assert codes(store)["stores/acme/accounts/orders/orders.jwt"] == "token-missing"
+@pytest.mark.parametrize("place", ["account's token", "account", "user's token", "key", "a user's creds"])
+def test_what_may_not_be_read_is_told(place: str) -> None:
+    with tempfile.TemporaryDirectory() as home, as_nobody(home):
+        store = unpack("plain", Path(home) / "home")
+        path = dict(PLACES)[place](store)
+        path.chmod(0)
+        done = [
+            attempted(call)
+            for call in (
+                lambda: store.account("orders"),
+                lambda: store.user("svc-1", account="orders"),
+                lambda: store.creds("svc-1", account="orders"),
+            )
+        ]
+        errors = [error for error in done if isinstance(error, Exception)]
+        assert errors
+        assert all(isinstance(error, StorageError) for error in errors)
+        assert any("Permission denied" in str(error) for error in errors)
+        assert "Permission denied" in " ".join(problem.message for problem in store.problems())
+        path.chmod(0o700)
+
+
+@contextmanager
+def as_nobody(home: str) -> Generator[None, None, None]:
+    """Be somebody who may not read everything, if we are root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.chown(home, NOBODY, -1)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+NOBODY = 65534
 
 
 def test_a_pipe_is_not_waited_for(store: Store) -> None:
@@ -309,6 +351,34 @@ def test_a_damaged_neighbour_keeps_nobody_out(store: Store) -> None:
     operator = store.operator("acme")
     assert store.operator(operator.public).jwt == operator.jwt
     assert store.account(orders.public, operator=operator).jwt == orders.jwt
+
+
+def test_a_copy_under_another_name_is_not_taken_for_the_account(store: Store) -> None:
+    shutil.copytree(stores(store, "accounts", "orders"), stores(store, "accounts", "a-copy"))
+    (stores(store, "accounts", "a-copy") / "orders.jwt").rename(stores(store, "accounts", "a-copy") / "a-copy.jwt")
+    orders = store.account("orders")
+    assert store.account(orders.public).jwt == orders.jwt
+    operator = store.operator("acme")
+    shutil.copytree(stores(store), Path(store.places.stores, "twin"))
+    with pytest.raises(StorageError, match="an operator is in a store once"):
+        store.account("orders", operator=operator)
+    assert store.account("orders", operator="acme").jwt == orders.jwt
+    twice = [problem.path for problem in store.problems() if problem.code == "key-twice"]
+    assert "stores/twin" in twice
+    assert "stores/acme/accounts/orders" in twice
+
+
+def test_a_curve_key_is_listed_and_not_read(store: Store) -> None:
+    pair = CURVE["public_key"]
+    path = key_file(store, pair)
+    path.parent.mkdir(parents=True)
+    path.write_text(CURVE["seed"])
+    path.chmod(0o600)
+    assert pair in store.public_keys()
+    assert codes(store) == {}
+    with pytest.raises(WrongKeyTypeError, match="curve key"):
+        store.key(pair)
+    assert store.import_keys(path).problems[0].code == "key-left-out"
 
 
 def test_what_is_not_understood_is_not_written_over(store: Store) -> None:
@@ -368,7 +438,7 @@ def damage(home: Path, choice: random.Random, outside: Path) -> None:
 
 def look_at_all(store: Store) -> list[Exception]:
     """Call whatever reads; return the errors, which are natscreds's own."""
-    results: list[object] = [attempted(lambda: list(store.accounts()))]
+    results: list[object] = []
 
     def names(call: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
         found = attempted(call)
@@ -377,6 +447,7 @@ def look_at_all(store: Store) -> list[Exception]:
 
     for top in names(store.operator_names):
         results.append(attempted(partial(store.operator, top)))
+        results.append(attempted(lambda t=top: list(store.accounts(t))))  # type: ignore[misc]
         for account in names(partial(store.account_names, top)):
             results.append(attempted(partial(store.account, account, operator=top)))
             results.append(attempted(lambda a=account, t=top: list(store.users(a, operator=t))))  # type: ignore[misc]

@@ -10,11 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from nsc_stores import listing, recorded, unpack
+from nsc_stores import MADE, listing, recorded, store_in, unpack
 
 from natscreds import Account, Creds, KeyPair, KeyType, Operator, User, UserTemplate, issue_users
 from natscreds.claims import UserClaims
-from natscreds.errors import NatsCredsError, StorageError, TokenError, UntrustedIssuerError
+from natscreds.errors import MissingKeyError, NatsCredsError, StorageError, TokenError, UntrustedIssuerError
 from natscreds.nsc import Store, Written, undecorated
 
 OPERATOR = Operator.create("acme", issued_at=1_795_000_000)
@@ -327,6 +327,27 @@ def test_keys_are_neither_lost_nor_written_over(store: Store) -> None:
         store.write_key(pair.public)  # type: ignore[arg-type]
 
 
+def test_keys_that_were_not_held_before_are_added(tmp_path: Path) -> None:
+    """With the tokens that are there already."""
+    store = Store(tmp_path / "all", environ={})
+    user = ORDERS.create_user("u", publish=["a"])
+    store.write_operator(Operator.load(OPERATOR.jwt, [pair_of(OPERATOR.signing_keys[0])]))
+    store.write_account(Account.load(ORDERS.jwt))
+    store.write_user(User.load(user.jwt), account="orders")
+    assert [str(key)[0] for key in store.public_keys()] == ["O"]
+    store.write_operator(OPERATOR)
+    store.write_accounts([ORDERS])
+    assert store.write_users([user], account="orders") == Written(keys=1, creds=1)
+    assert set(store.operator().signers) == set(OPERATOR.signers)
+    assert set(store.account("orders").signers) == set(ORDERS.signers)
+    assert store.creds("u", account="orders") == store.user("u", account="orders").creds == user.creds
+
+
+def pair_of(signer: object) -> KeyPair:
+    assert isinstance(signer, KeyPair)
+    return signer
+
+
 def test_no_git_ignore_is_made_where_it_is_not_wanted(tmp_path: Path) -> None:
     store = Store(tmp_path / "all", environ={"NSC_NO_GIT_IGNORE": ""})
     store.write_operator(OPERATOR)
@@ -349,6 +370,16 @@ def test_an_operator_without_keys_makes_a_managed_store(tmp_path: Path) -> None:
     back = Account.load(self_signed(ORDERS, later=9))
     with pytest.raises(UntrustedIssuerError):  # what the operator has signed is worth more
         store.write_account(back)
+
+
+def test_an_account_that_waits_knows_that_its_operator_is_strict(tmp_path: Path) -> None:
+    strict = Operator.create("strict", strict=True)
+    store = Store(tmp_path / "all", environ={})
+    store.write_operator(Operator.load(strict.jwt))
+    made = strict.create_account("tenant", signing_keys=0)
+    store.write_account(Account.load(self_signed(made), [pair_of(made.key)]))
+    with pytest.raises(MissingKeyError, match="strict"):
+        store.account("tenant").create_user("u", publish=["a"])
 
 
 def test_an_account_that_signed_itself_has_no_place_elsewhere(store: Store) -> None:
@@ -374,6 +405,21 @@ def test_many_users_are_streamed_into_the_store(store: Store) -> None:
     for user in store.users("orders"):
         assert store.creds(user.name, account="orders") == user.creds
     assert [problem for problem in store.problems() if problem.code != "no-expiry"] == []
+
+
+def test_many_accounts_are_streamed_into_the_store(store: Store) -> None:
+    signing = OPERATOR.without_identity()
+    made = [signing.create_account(f"tenant-{number}", keep_identity=False) for number in range(70)]
+    assert store.write_accounts(iter(made), operator=OPERATOR) == Written(accounts=70, keys=70)
+    assert store.write_accounts(made) == Written()
+    assert store.account_names() == ("SYS", "orders", *sorted(account.name for account in made))
+    for account in made:
+        found = store.account(account.name)
+        assert (found.jwt, found.key, found.signing_keys) == (account.jwt, None, account.signing_keys)
+    again = [OPERATOR.create_account("fine"), OPERATOR.create_account("Tenant-3")]
+    with pytest.raises(StorageError, match="'Tenant-3' beside 'tenant-3'"):
+        store.write_accounts(again)
+    assert "fine" in store.account_names()
 
 
 def test_what_came_before_a_failure_is_there_whole(store: Store) -> None:
@@ -541,10 +587,12 @@ def test_imports_show_no_seed(store: Store, tmp_path: Path) -> None:
     assert not any(pair.seed[4:20] in repr(problem) for problem in told)
 
 
-def test_users_are_several(store: Store) -> None:
+def test_users_and_accounts_are_several(store: Store) -> None:
     for text in ("u", b"u"):
         with pytest.raises(TypeError, match="several"):
             store.write_users(text, account="orders")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="several"):
+            store.write_accounts(text)  # type: ignore[arg-type]
 
 
 def test_a_stranger_of_a_user_is_read_by_its_claims(store: Store) -> None:
@@ -555,3 +603,27 @@ def test_a_stranger_of_a_user_is_read_by_its_claims(store: Store) -> None:
     assert store.user_names("orders") == ("u",)
     assert isinstance(store.user("u", account="orders").claims, UserClaims)
     assert Creds.read(Path(store.places.keys, "creds/acme/orders/u.creds")) == user.creds
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_store_of_nsc_written_anew_has_the_same_files(name: str, tmp_path: Path) -> None:
+    """Paths, modes and bytes: what natscreds writes is what nsc wrote."""
+    made = unpack(name, tmp_path / "made")
+    (tmp_path / "new").mkdir()
+    if name == "one-directory":
+        (tmp_path / "new" / "all").mkdir(mode=0o700)
+    new = store_in(tmp_path / "new")
+    for top in made.operator_names():
+        new.write_operator(made.operator(top))
+        new.write_accounts(made.accounts(top), operator=top)
+        for account in made.account_names(top):
+            new.write_users(made.users(account, operator=top), account=account, operator=top)
+    found = {
+        str(path.relative_to(tmp_path / "new")): {
+            "mode": f"{stat.S_IMODE(path.stat().st_mode):04o}",
+            "text": path.read_text(),
+        }
+        for path in (tmp_path / "new").rglob("*")
+        if path.is_file() and path.name != ".natscreds.lock"
+    }
+    assert found == recorded(name)

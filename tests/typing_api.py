@@ -1,6 +1,6 @@
 """Never run: mypy and basedpyright read it, so that the types a user sees stay what they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
@@ -25,6 +25,8 @@ from natscreds.chain import Chain
 from natscreds.claims import AccountClaims, Claims, OperatorClaims, Permissions, UserClaims
 from natscreds.creds import NatsPyArguments
 from natscreds.errors import Problem
+from natscreds.nsc import Imported as ImportedFiles
+from natscreds.nsc import Places, Selection, Store, Written
 from natscreds.tokens import Token, UnverifiedToken
 
 
@@ -99,6 +101,30 @@ def bulk() -> None:
     accounts = natscreds.issue_accounts(Operator.create("acme"), ["a"], AccountTemplate(jetstream=True), workers=2)
     assert_type(accounts, Accounts)
     assert_type(next(accounts), Account)
+
+
+def nsc() -> None:
+    """The stores of nsc."""
+    store = Store("nsc", timeout=timedelta(seconds=1))
+    operator = store.operator("acme")
+    assert_type(operator, Operator)
+    assert_type(store.account("orders", operator=operator), Account)
+    assert_type(store.accounts(operator.jwt), Iterator[Account])
+    assert_type(store.user("svc-1", account="orders"), User)
+    assert_type(store.users("orders"), Iterator[User])
+    assert_type(store.creds("svc-1", account="orders"), Creds)
+    assert_type(store.user_names("orders"), tuple[str, ...])
+    assert_type(store.key("U"), KeyPair | None)
+    assert_type(store.problems(), list[Problem])
+    assert_type(store.places, Places)
+    assert_type(store.selection, Selection)
+    with store.lock("acme"):
+        store.write_operator(operator)
+        assert_type(store.write_accounts(store.accounts()), Written)
+        assert_type(store.write_users(iter(store.users("orders")), account="orders", fsync=True), Written)
+    assert_type(store.import_operator(b"eyJ", ["SO"]), Operator)
+    assert_type(store.import_keys("keys"), ImportedFiles)
+    assert_type(store.import_creds("creds", account="orders"), ImportedFiles)
 
 
 def trust() -> None:

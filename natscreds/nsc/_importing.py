@@ -11,10 +11,10 @@ from natscreds.creds import Creds
 from natscreds.creds.files import SecretDirectory, read_secret
 from natscreds.errors import NatsCredsError, Problem, StorageError, TokenError
 from natscreds.nkeys import KeyPair, PublicKey, is_public
-from natscreds.nsc._keyfiles import CREDS_SUFFIX, SUFFIX
+from natscreds.nsc._keyfiles import CREDS_SUFFIX, SUFFIX, KeyWriter
 from natscreds.nsc._reading import is_directory
 from natscreds.nsc._tree import Tree
-from natscreds.nsc._writing import Desk
+from natscreds.nsc._writing import UserDesk
 
 __all__ = ["Imported", "import_creds", "import_keys", "undecorated"]
 
@@ -59,25 +59,26 @@ def import_keys(tree: Tree, source: str | os.PathLike[str], *, recursive: bool) 
     files = [_read_one(source)] if os.path.isfile(source) else _files(source, SUFFIX, recursive)
     names: list[str] = []
     problems: list[Problem] = []
-    for path, data in files:
-        fault: NatsCredsError | None = None
-        try:
-            names.append(_import_key(tree, path, data))
-        except NatsCredsError as error:
-            fault = error
-        if fault is not None:
-            problems.append(_left_out(path, "key-left-out", fault))
+    with tree.keys.writer(fsync=True) as keys:
+        for path, data in files:
+            fault: NatsCredsError | None = None
+            try:
+                names.append(_import_key(keys, path, data))
+            except NatsCredsError as error:
+                fault = error
+            if fault is not None:
+                problems.append(_left_out(path, "key-left-out", fault))
     return Imported(names=tuple(names), problems=tuple(problems))
 
 
-def _import_key(tree: Tree, path: str, data: bytes | NatsCredsError) -> PublicKey:
+def _import_key(keys: KeyWriter, path: str, data: bytes | NatsCredsError) -> PublicKey:
     if isinstance(data, NatsCredsError):
         raise data
     pair = KeyPair.parse(data.strip())
     stem = os.path.basename(path).removesuffix(SUFFIX)
     if is_public(stem) and stem != pair.public:
         raise StorageError(f"a file called after a key holds that key, this one holds {pair.public}")
-    tree.keys.write(pair)
+    keys.write(pair)
     return pair.public
 
 
@@ -88,7 +89,7 @@ def import_creds(
     files = [_read_one(source)] if os.path.isfile(source) else _files(source, CREDS_SUFFIX, recursive)
     names: list[str] = []
     problems: list[Problem] = []
-    with Desk(tree, top, folder, overwrite=overwrite, fsync=False) as desk:
+    with UserDesk(tree, top, folder, overwrite=overwrite, fsync=False) as desk:
         for path, data in files:
             fault: NatsCredsError | None = None
             try:

@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from typing import Self
 
 from natscreds.creds import Creds
 from natscreds.creds.files import SecretDirectory
 from natscreds.errors import CredsError, NkeyError, StorageError, WrongKeyTypeError
-from natscreds.nkeys import KeyPair, PublicKey, is_public
+from natscreds.nkeys import KeyPair, KeyType, PublicKey, is_public
 from natscreds.nsc._reading import entries, read_file, shown
 
-__all__ = ["KeyFiles"]
+__all__ = ["CREDS", "CREDS_SUFFIX", "KEYS", "SUFFIX", "KeyFiles", "KeyWriter", "key_parts"]
 
 KEYS, CREDS = "keys", "creds"
 SUFFIX, CREDS_SUFFIX = ".nk", ".creds"
@@ -36,9 +38,12 @@ class KeyFiles:
 
         Raises:
             StorageError: The file holds another key, or none.
+            WrongKeyTypeError: A curve key, which signs nothing.
         """
         if not is_public(public):  # from a token, so perhaps a path
             return None
+        if public.startswith(KeyType.CURVE.letter):
+            raise WrongKeyTypeError("a curve key seals and opens, it does not sign: its key file is not read here")
         parts = key_parts(public)
         try:
             text = read_file(self.root, *parts).strip()
@@ -64,8 +69,9 @@ class KeyFiles:
         )
 
     def held(self, publics: Iterable[str]) -> list[KeyPair]:
-        """Return the key pairs of those of *publics* whose seeds are there."""
-        return [pair for public in publics if (pair := self.read(public)) is not None]
+        """Return the key pairs of those of *publics* whose seeds are there; what does not sign is passed over."""
+        signing = (public for public in publics if not public.startswith(KeyType.CURVE.letter))
+        return [pair for public in signing if (pair := self.read(public)) is not None]
 
     def publics(self) -> Iterator[PublicKey]:
         """Yield the public keys that key files are called after, sorted; what is in the files is not looked at."""
@@ -76,34 +82,9 @@ class KeyFiles:
                     if is_public(public) and key_parts(public) == (KEYS, letter, shard, name):
                         yield PublicKey(public)
 
-    def write(self, pair: KeyPair, *, fsync: bool = True) -> bool:
-        """Write a seed; return false, with nothing done, if it is there.
-
-        Raises:
-            StorageError: The file is there and holds something else.
-        """
-        _, letter, shard, name = key_parts(pair.public)
-        with self.prepared(fsync=fsync) as root, root.below(KEYS) as keys, keys.below(letter) as kind:
-            if write_key(kind, shard, name, pair):
-                return True
-        if self.read(pair.public) is None:
-            raise StorageError(
-                f"a key file is never written over: {shown(self.root, KEYS, letter, shard, name)} has no seed"
-            )
-        return False
-
-    def prepared(self, *, fsync: bool) -> SecretDirectory:
+    def writer(self, *, fsync: bool) -> "KeyWriter":
         """Open the keys directory for writing, made as nsc makes it."""
-        root = SecretDirectory(os.path.realpath(self.root), fsync=fsync)
-        try:
-            for name in (KEYS, CREDS):
-                root.below(name).close()
-            if self.git_ignore:
-                root.add(GIT_IGNORE, _IGNORED)
-        except BaseException:
-            root.close()
-            raise
-        return root
+        return KeyWriter(self, fsync=fsync)
 
     def read_creds(self, operator: str, account: str, user: str) -> Creds | None:
         """Return what the creds file of a user holds; `None` if there is none.
@@ -122,15 +103,52 @@ class KeyFiles:
         raise StorageError(f"a creds file of nsc is read, {shown(self.root, *parts)} is not: {fault}")
 
 
+class KeyWriter:
+    """The keys directory, open for writing inside a `with` block."""
+
+    def __init__(self, files: KeyFiles, *, fsync: bool) -> None:
+        self._files = files
+        self._kinds: dict[str, SecretDirectory] = {}
+        with ExitStack() as stack:
+            enter = stack.enter_context
+            root = enter(SecretDirectory(os.path.realpath(files.root), fsync=fsync))
+            self._keys, self._creds = enter(root.below(KEYS)), enter(root.below(CREDS))
+            if files.git_ignore:
+                root.add(GIT_IGNORE, _IGNORED)
+            self._stack = stack.pop_all()
+
+    def write(self, pair: KeyPair) -> bool:
+        """Write a seed; return false, with nothing done, if it is there.
+
+        Raises:
+            StorageError: The file is there and holds something else.
+        """
+        _, letter, shard, name = key_parts(pair.public)
+        if letter not in self._kinds:
+            self._kinds[letter] = self._stack.enter_context(self._keys.below(letter))
+        with self._kinds[letter].below(shard) as folder:
+            if folder.add(name, pair.seed.encode("ascii")):
+                return True
+        if self._files.read(pair.public) is None:
+            path = shown(self._files.root, KEYS, letter, shard, name)
+            raise StorageError(f"a key file is never written over: {path} has no seed")
+        return False
+
+    def creds(self, operator: str, account: str) -> SecretDirectory:
+        """Open the directory of an account's creds; it is closed for itself."""
+        with self._creds.below(operator) as above:
+            return above.below(account)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
 def key_parts(public: str) -> tuple[str, str, str, str]:
     """Return where the key file of *public* lies below the keys directory."""
     return KEYS, public[0], public[1:3], f"{public}{SUFFIX}"
-
-
-def write_key(kind: SecretDirectory, shard: str, name: str, pair: KeyPair) -> bool:
-    """Write a seed below the directory of its kind; return false, with nothing done, if the name is taken."""
-    with kind.below(shard) as folder:
-        return folder.add(name, pair.seed.encode("ascii"))
 
 
 def _below(root: str, *parts: str) -> list[str]:

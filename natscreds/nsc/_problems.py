@@ -1,6 +1,7 @@
 """Everything that is wrong, or doubtful, in a store: told, not raised."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from stat import S_IMODE, S_ISLNK, S_ISREG
 from typing import TypeVar
 
@@ -70,11 +71,19 @@ class _Finder:
 
     def look_at_operators(self, only: str | None) -> None:
         names = [name for name in self._names(self._stores, "stores") if self._is_directory(self._stores, name)]
+        keys: dict[str, str] = {}
         for top in names:
-            if only in (None, top) and MARK in self._names(self._stores, "stores", top):
-                self._look_at_operator(top)
+            if only not in (None, top):
+                continue
+            inside = self._names(self._stores, "stores", top)
+            if MARK in inside:
+                claims = self._look_at_operator(top)
+                if claims is not None and (other := keys.setdefault(claims.sub, top)) != top:
+                    self._add(("stores", top), "key-twice", f"operator {claims.sub} is {other!a}, too")
+            elif ACCOUNTS in inside:
+                self._add(("stores", top, MARK), "mark-missing", "without it, a directory is no operator's")
 
-    def _look_at_operator(self, top: str) -> None:
+    def _look_at_operator(self, top: str) -> OperatorClaims | None:
         place = ("stores", top)
         try:
             mark = read_mark(self._stores, top)
@@ -82,13 +91,13 @@ class _Finder:
             text = self._tree.operator_text(top)
         except (NatsCredsError, FileNotFoundError) as error:
             self._add(place, "operator-damaged", error)
-            return
+            return None
         if mark.name != top:
             self._add((*place, MARK), "operator-renamed", f"its mark says {mark.name!a}", "warning")
         file = (*place, file_of(title))
         claims = self._read(text, OperatorClaims, file)
         if claims is None:
-            return
+            return None
         operator: Operator | None = None
         try:
             operator = Operator.load(text)
@@ -96,6 +105,7 @@ class _Finder:
             self._add(file, "token-untrusted", error)
         if operator is not None:
             self._look_at_accounts(top, operator)
+        return claims
 
     def _look_at_accounts(self, top: str, operator: Operator) -> None:
         place = ("stores", top, ACCOUNTS)
@@ -241,7 +251,8 @@ class _Finder:
             self._add(("keys", *parts), "key-damaged", error)
 
     def _look_at_mode(self, *parts: str) -> None:
-        with opened(self._keys, *parts[:-1]) as folder:
+        mode = 0
+        with suppress(FileNotFoundError, StorageError), opened(self._keys, *parts[:-1]) as folder:
             mode = mode_of(folder, parts[-1])
         if S_ISREG(mode) and mode & 0o077:
             told = f"others than its owner may use a secret, its mode is {S_IMODE(mode):04o}"

@@ -15,7 +15,7 @@ from natscreds.nsc._lock import Locks
 from natscreds.nsc._places import Places, Selection, find_places, read_selection
 from natscreds.nsc._problems import find_problems
 from natscreds.nsc._tree import Tree
-from natscreds.nsc._writing import Written, lock, write_account, write_operator, write_users
+from natscreds.nsc._writing import Written, lock, write_accounts, write_operator, write_users
 
 __all__ = ["Store"]
 
@@ -102,6 +102,7 @@ class Store:
 
         Raises:
             StorageError: Its file holds another key, or none.
+            WrongKeyTypeError: A curve key, which signs nothing.
         """
         return self._tree.keys.read(public)
 
@@ -212,7 +213,8 @@ class Store:
         """Write an operator: its token, the keys held for it, and its system account if it has one.
 
         In a new store nsc signs accounts with the keys that are written. If none of them may, the store is *managed*,
-        as after `nsc add operator --url`: there nsc lets accounts sign themselves, and asks the operator to.
+        as after `nsc add operator --url`: there nsc lets accounts sign themselves, and asks the operator to. What a
+        store is, it stays.
 
         Args:
             operator: With its keys; those that are no `KeyPair` stay where they are.
@@ -238,7 +240,36 @@ class Store:
             UntrustedIssuerError: Not signed by the operator, or the one in the store is not.
             StorageError: A name nsc would not find again, a newer token, another account, or another key in a file.
         """
-        write_account(self._tree, self._tree.find_operator(operator), account, overwrite=overwrite)
+        self.write_accounts([account], operator=operator, overwrite=overwrite, fsync=True)
+
+    def write_accounts(
+        self,
+        accounts: Iterable[Account],
+        *,
+        operator: Operator | str | None = None,
+        overwrite: bool = False,
+        fsync: bool = False,
+    ) -> Written:
+        """Write many accounts of one operator, in constant memory.
+
+        The first that cannot be written ends it; what was written before stays, each account whole.
+
+        Args:
+            accounts: Taken a few at a time; none is taken if the operator does not hold.
+            operator: Whose accounts.
+            overwrite: As for `write_account`.
+            fsync: Bring every file to the disk before it gets its name; else a power cut may leave empty ones.
+
+        Raises:
+            TypeError: *accounts* is a text.
+            UntrustedIssuerError: As `write_account`.
+            StorageError: As `write_account`.
+        """
+        if isinstance(accounts, str | bytes | bytearray):
+            raise TypeError(f"accounts are several, got {type(accounts).__name__}")
+        return write_accounts(
+            self._tree, self._tree.find_operator(operator), accounts, overwrite=overwrite, fsync=fsync
+        )
 
     def write_user(
         self,
@@ -299,7 +330,8 @@ class Store:
         """
         if not isinstance(pair, KeyPair):
             raise TypeError(f"a KeyPair has a seed to write, got {type(pair).__name__}")
-        self._tree.keys.write(pair)
+        with self._tree.keys.writer(fsync=True) as keys:
+            keys.write(pair)
 
     def import_operator(
         self, text: str | bytes, keys: Iterable[KeyPair | str] = (), *, name: str | None = None, overwrite: bool = False

@@ -104,13 +104,17 @@ class Tree:
             name = check_name(operator, "an operator")
             self.title(name)
             return name
-        for name in self.operator_names():
-            try:
-                if tokens.parse(self.operator_text(name), OperatorClaims).claims.sub == public:
-                    return name
-            except NatsCredsError:  # a damaged neighbour is not the one
-                continue
-        raise StorageError(f"no operator {public} in {shown(self.places.stores)}")
+        found = [name for name in self.operator_names() if self._is_of(name, public)]
+        if len(found) != 1:
+            there = f"under these names: {', '.join(map(ascii, found))}" if found else "not there"
+            raise StorageError(f"an operator is in a store once, {public} is {there}")
+        return found[0]
+
+    def _is_of(self, top: str, public: str) -> bool:
+        try:
+            return tokens.parse(self.operator_text(top), OperatorClaims).claims.sub == public
+        except NatsCredsError:  # a damaged neighbour is not the one
+            return False
 
     def _only_operator(self) -> str:
         names = self.operator_names()
@@ -138,9 +142,10 @@ class Tree:
 
     def _is_about(self, top: str, folder: str, public: str) -> bool:
         try:
-            return tokens.parse(self.account_text(top, folder), AccountClaims).claims.sub == public
+            claims = tokens.parse(self.account_text(top, folder), AccountClaims).claims
         except NatsCredsError:  # a damaged neighbour is not the one
             return False
+        return (claims.sub, claims.name) == (public, folder)
 
     # Loading.
 
@@ -167,7 +172,9 @@ class Tree:
             raise StorageError(f"an account's directory has its name, got {folder!a} for {claims.name!a:.200}")
         waits = claims.iss == claims.sub and self.is_managed(top)
         keys = self.keys.held((claims.sub, *claims.plain_signing_keys, *(scope.key for scope in claims.scopes)))
-        return Account.load(text, keys, operator=None if waits else operator)
+        if not waits:
+            return Account.load(text, keys, operator=operator)
+        return Account.load(text, keys).issued_again(text, claims, strict=operator.claims.nats.strict_signing_key_usage)
 
     def load_accounts(self, top: str) -> Iterator[Account]:
         operator = self.load_operator(top)

@@ -54,6 +54,7 @@ class Session:
         """Begin; `Access.session` is the usual way."""
         self._rules = rules
         self._grants: dict[str, _Grant] = {}
+        self._shut: set[str] = set()
         self.subscriptions: list[Subscription] = []
         self.filtered = False
 
@@ -145,23 +146,33 @@ class Session:
                 self._note(reply, at)
         return tuple(got)
 
-    def publish(self, subject: str, reply: str | None = None, *, at: float = 0.0) -> Decision:
+    def publish(
+        self, subject: str, reply: str | None = None, *, trace_to: str | None = None, at: float = 0.0
+    ) -> Decision:
         """Decide about a message that is sent now; an answer counts.
 
         Args:
             subject: One word.
             reply: The message's own reply subject.
+            trace_to: The subject in the header `Nats-Trace-Dest`. Where it is refused, servers remember that, and do
+                not take it for an answer any more.
             at: When, in seconds.
         """
         check_word(subject, "a subject")
         if reply is not None:
             check_word(reply, "a reply subject")
+        if trace_to is not None:
+            check_word(trace_to, "a subject of traces")
+            refusal = self._rules.trace(trace_to)
+            if refusal is not None:
+                self._shut.add(trace_to)
+                return refusal
 
         def spend(to: str, refusal: Decision) -> Decision:
             return self._spend(to, refusal, at)
 
         def look(to: str, refusal: Decision) -> Decision:
-            return _MAY_SPEND if to in self._grants else refusal
+            return _MAY_SPEND if to in self._grants and to not in self._shut else refusal
 
         alone = len(self._rules.mappings.destinations(subject)) == 1
         return self._rules.publish(subject, reply, spend if alone else look)
@@ -181,7 +192,7 @@ class Session:
     def _spend(self, subject: str, refusal: Decision, at: float) -> Decision:
         """Take one answer off the leave to answer *subject*, if there is one."""
         permissions, grant = self._rules.permissions, self._grants.get(subject)
-        if permissions is None or permissions.resp is None or grant is None:
+        if permissions is None or permissions.resp is None or grant is None or subject in self._shut:
             return refusal
         grant.count += 1
         if 0 < permissions.resp.max < grant.count:

@@ -153,6 +153,8 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
 @pytest.mark.parametrize(
     "place",
     [
+        "Access.__init__(accounts=)",
+        "Access.connect(pinned_accounts=)",
         "Account.create_user(publish=)",
         "Account.create_user(tags=)",
         "Account.load(keys=)",
@@ -166,6 +168,7 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "Users.skip(names=)",
         "config(accounts=)",
         "issue_users(names=)",
+        "matrix(subjects=)",
         "verify_chain(trusted=)",
         "write_directory(users=)",
     ],

@@ -93,20 +93,25 @@ class Session:
             raise ValueError(f"a subscription that is let go of is held, {subject!a} is not")
         self.subscriptions.remove(held)
 
-    def receives(self, subject: str, *, alone: bool = False) -> Decision:
+    def receives(self, subject: str, *, via: str | None = None, alone: bool = False) -> Decision:
         """Decide whether a message delivered as *subject* reaches this connection.
 
         Args:
             subject: The subject in front of the subscriber: after mappings, and with the importer's name.
+            via: The subject it is sent to, where that is another: a JetStream message keeps the stream's subject, and
+                comes by an inbox. It is the former that a deny entry keeps out.
             alone: No other connection is in this one's queue groups. Otherwise the server may choose another member,
                 and nobody can tell.
         """
         check_word(subject, "a subject")
-        if "" in subject.split("."):
+        if via is not None:
+            check_word(via, "a subject it is sent to")
+        sent_to = subject if via is None else via
+        if "" in sent_to.split("."):
             return _EMPTY_TOKEN
         found: Decision = _NO_SUBSCRIPTION
         for held in self.subscriptions:
-            if not subjects.matches(held.subject, subject):
+            if not subjects.matches(held.subject, sent_to):
                 continue
             told = f"the subscription to {held.subject!a} covers it"
             kept = self._kept_from(subject, held)

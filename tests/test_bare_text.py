@@ -12,7 +12,6 @@ import pytest
 
 import natscreds
 from natscreds import Account, KeyPair, KeyType, Operator, User, UserTemplate, issue_users, tokens
-from natscreds.access import Access
 from natscreds.bulk import Users
 from natscreds.claims import Permission, UserClaims
 from natscreds.errors import InvalidClaimsError
@@ -34,7 +33,7 @@ SAMPLES: dict[str, object] = {
     "name": "x",
     "names": ["x"],
     "operator": OPERATOR,
-    "rules": Access(operator=OPERATOR, account=ACCOUNT, user=USER),
+    "rules": natscreds.access.Access(operator=OPERATOR, account=ACCOUNT, user=USER),
     "template": UserTemplate(),
     "user": USER,
 }

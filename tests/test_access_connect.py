@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -60,6 +61,24 @@ def code(access: Access, **visit: Any) -> str:  # noqa: ANN401  # keywords of co
 )
 def test_a_user_has_its_time(members: dict[str, Any], expected: str) -> None:
     assert code(rules(**members)) == expected
+
+
+AGES = [(253_402_300_799, False), (2**53, True), (2**62, False), (2**63 - 1, False)]
+
+
+@pytest.mark.parametrize(("exp", "stays"), [*AGES, (-9_223_372_026, True), (-9_223_372_046, False)])
+def test_a_server_does_not_count_ages(exp: int, stays: bool) -> None:
+    home, now = forge(OPERATOR, "orders", {}), int(time.time())
+    user = sign(home, home.signers[0], UNLIMITED, exp=exp if exp > 0 else now - exp)
+    access = Access(operator=OPERATOR, account=home.jwt, user=user.jwt)
+    assert access.connect(now=now).reason.code == ("accepted" if stays else "expires-at-once")
+    with NatsServer(OPERATOR, [home.jwt]) as server, connect(server.url, user) as wire:
+        if stays:
+            assert wire.messages() == []
+            assert wire.ok()
+        else:
+            assert wire.wait_closed()
+            assert wire.error == "User Authentication Expired"
 
 
 def test_an_account_ends_a_second_before_a_user_would() -> None:

@@ -306,6 +306,35 @@ def step(wire: Wire, telling: Wire, rules: Access, session: Session, line: str, 
             raise AssertionError(f"a line of a script is a command or a message, got {line}")
 
 
+TRACED = [
+    Trap("a trace needs permission", {"pub": {"allow": ["a"]}}, "- b | + a | + b..c | + a.> | + * | - b"),
+    Trap("where it goes, not where that is mapped", {"pub": {"allow": ["b", "y"]}}, "+ b | - w | - x", "mapped"),
+    Trap("what is reserved is", {}, "- _GR_.x | - $NRG.x | + _GR_."),
+    Trap("a trace is no answer, nor what it went to any more", {"pub": {"allow": ["a"]}, "resp": {"max": 5}}, "- r"),
+]
+
+
+@pytest.mark.parametrize("trap", TRACED, ids=[trap.what.replace(" ", "-") for trap in TRACED])
+def test_a_trace_is_told_as_the_server_takes_it(place: Place, trap: Trap) -> None:
+    home, user = made(place, trap)
+    other = sign(home, home.signers[0], {"pub": {"allow": [">"]}, **UNLIMITED})
+    rules = Access(operator=place.operator, account=home.jwt, user=user.jwt)
+    session = rules.session()
+    assert session.subscribe("ask")
+    with connect(place.server.url, user, headers=True) as wire, connect(place.server.url, other) as telling:
+        wire.subscribe("ask")
+        telling.publish("ask", reply="r")
+        wire.messages()
+        session.deliver("ask", "r")
+        for sign_, subject in (line.split(" ") for line in trap.script.split(" | ")):
+            header = f"NATS/1.0\r\nNats-Trace-Dest: {subject}\r\n\r\n"
+            sent = f"HPUB a {len(header)} {len(header)}\r\n{header}".encode()
+            assert (wire.batch([sent]) == [[]]) is (sign_ == "+"), subject
+            assert rules.publish("a", trace_to=subject).verdict is (sign_ == "+"), subject
+            assert session.publish("a", trace_to=subject).verdict is (sign_ == "+"), subject
+        assert (wire.publish("r") is None) is session.publish("r").verdict
+
+
 SHUT_OUT = [
     Trap("an empty list is not nothing for a role", {"src": []}, "role-and-permissions", role="open"),
     Trap("nor an empty allow-list", {"pub": {"allow": []}}, "role-and-permissions", role="open"),

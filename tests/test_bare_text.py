@@ -37,6 +37,7 @@ SAMPLES: dict[str, object] = {
     "name": "x",
     "names": ["x"],
     "operator": OPERATOR,
+    "rules": natscreds.access.Access(operator=OPERATOR, account=ACCOUNT, user=USER),
     "template": UserTemplate(),
     "user": USER,
 }
@@ -165,6 +166,8 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
 @pytest.mark.parametrize(
     "place",
     [
+        "Access.__init__(accounts=)",
+        "Access.connect(pinned_accounts=)",
         "Account.create_user(publish=)",
         "Account.create_user(tags=)",
         "Account.load(keys=)",
@@ -185,6 +188,7 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "config(accounts=)",
         "connect(deleted=)",
         "issue_users(names=)",
+        "matrix(subjects=)",
         "verify_chain(trusted=)",
         "write_directory(users=)",
     ],

@@ -192,14 +192,21 @@ class Admission:
 
     def _afterwards(self, visit: Visit | None) -> Decision | None:
         """Check what ends a connection right after it was let in."""
-        if self._user.exp < 0 or (visit is not None and self._user.exp == visit.now):
-            return no("expires-at-once", "the connection is let in and closed at once, as the user expires now")
+        if self._user.exp < 0 or (visit is not None and self._user.exp and not _lasts(self._user.exp - visit.now)):
+            return no(
+                "expires-at-once", "the connection is let in and closed at once: the user expires now, or in ages"
+            )
         if self.max_subscriptions == 0 or self.max_subscriptions < -1:
             return no("no-subscriptions", "the connection may hold no subscription, and is closed for that at once")
         callout = self._account.nats.authorization.auth_users
         if callout and self._user.sub not in callout:
             return unknown("callout", "a service of the account decides who connects, and what they may do")
         return None
+
+
+def _lasts(seconds: int) -> bool:
+    """Tell whether a server's timer of so many seconds runs at all: it counts nanoseconds in 64 bits, and wraps."""
+    return 0 < seconds * 10**9 % 2**64 < 2**63
 
 
 def account_decision(

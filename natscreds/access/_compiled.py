@@ -7,7 +7,7 @@ from natscreds.access._mappings import Mappings
 from natscreds.access._permissions import Publishing, Subscribing
 from natscreds.access.decision import Decision, Reason, no, unknown
 from natscreds.claims import Permissions
-from natscreds.subjects import is_valid
+from natscreds.subjects import has_wildcards, is_valid
 
 __all__ = ["Compiled"]
 
@@ -37,6 +37,13 @@ class Compiled:
         self.publishing = Publishing(permissions, system=system)
         self.subscribing = Subscribing(permissions)
         self.mappings = mappings
+
+    def trace(self, subject: str) -> Decision | None:
+        """Return what refuses a message whose trace goes to *subject*; it is not mapped, and no answer to anything."""
+        if not is_valid(subject) or has_wildcards(subject):  # servers overlook such a header
+            return None
+        decision = self.publishing.decide(subject, None, lambda _, refusal: refusal)
+        return decision if decision.verdict is False else None
 
     def publish(self, subject: str, reply: str | None, refused: Callable[[str, Decision], Decision]) -> Decision:
         """Decide about a *subject* as a client sends it; *refused* has the last word where the lists refuse."""

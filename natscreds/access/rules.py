@@ -163,12 +163,13 @@ class Access:
         )
         return self._admission.decide(visit)
 
-    def publish(self, subject: str, reply: str | None = None) -> Decision:
+    def publish(self, subject: str, reply: str | None = None, *, trace_to: str | None = None) -> Decision:
         """Decide whether the user may publish to *subject*.
 
         Args:
             subject: One word, taken as it stands.
             reply: The reply subject. It needs no permission, but some are reserved.
+            trace_to: The subject in the header `Nats-Trace-Dest`, which needs permission as well.
 
         Raises:
             TypeError: Not a text.
@@ -176,12 +177,16 @@ class Access:
         """
         if type(subject) is not str or not subject or " " in subject or not subject.isprintable():
             check_word(subject, "a subject")
-        if self._plain and reply is None and subject[0] not in "_$":
+        if self._plain and reply is None and trace_to is None and subject[0] not in "_$":
             return self._lists(subject)
         if reply is not None:
             check_word(reply, "a reply subject")
+        if trace_to is not None:
+            check_word(trace_to, "a subject of traces")
         if self._never is not None:
             return self._never
+        if trace_to is not None and (refusal := self._compiled.trace(trace_to)) is not None:
+            return refusal
         return self._compiled.publish(subject, reply, self._refused)
 
     def subscribe(self, subject: str, queue: str | None = None) -> Decision:

@@ -54,6 +54,7 @@ class Session:
         """Begin; `Access.session` is the usual way."""
         self._rules = rules
         self._grants: dict[str, _Grant] = {}
+        self._shut: set[str] = set()
         self.subscriptions: list[Subscription] = []
         self.filtered = False
 
@@ -92,20 +93,25 @@ class Session:
             raise ValueError(f"a subscription that is let go of is held, {subject!a} is not")
         self.subscriptions.remove(held)
 
-    def receives(self, subject: str, *, alone: bool = False) -> Decision:
+    def receives(self, subject: str, *, via: str | None = None, alone: bool = False) -> Decision:
         """Decide whether a message delivered as *subject* reaches this connection.
 
         Args:
             subject: The subject in front of the subscriber: after mappings, and with the importer's name.
+            via: The subject it is sent to, where that is another: a JetStream message keeps the stream's subject, and
+                comes by an inbox. It is the former that a deny entry keeps out.
             alone: No other connection is in this one's queue groups. Otherwise the server may choose another member,
                 and nobody can tell.
         """
         check_word(subject, "a subject")
-        if "" in subject.split("."):
+        if via is not None:
+            check_word(via, "a subject it is sent to")
+        sent_to = subject if via is None else via
+        if "" in sent_to.split("."):
             return _EMPTY_TOKEN
         found: Decision = _NO_SUBSCRIPTION
         for held in self.subscriptions:
-            if not subjects.matches(held.subject, subject):
+            if not subjects.matches(held.subject, sent_to):
                 continue
             told = f"the subscription to {held.subject!a} covers it"
             kept = self._kept_from(subject, held)
@@ -145,23 +151,33 @@ class Session:
                 self._note(reply, at)
         return tuple(got)
 
-    def publish(self, subject: str, reply: str | None = None, *, at: float = 0.0) -> Decision:
+    def publish(
+        self, subject: str, reply: str | None = None, *, trace_to: str | None = None, at: float = 0.0
+    ) -> Decision:
         """Decide about a message that is sent now; an answer counts.
 
         Args:
             subject: One word.
             reply: The message's own reply subject.
+            trace_to: The subject in the header `Nats-Trace-Dest`. Where it is refused, servers remember that, and do
+                not take it for an answer any more.
             at: When, in seconds.
         """
         check_word(subject, "a subject")
         if reply is not None:
             check_word(reply, "a reply subject")
+        if trace_to is not None:
+            check_word(trace_to, "a subject of traces")
+            refusal = self._rules.trace(trace_to)
+            if refusal is not None:
+                self._shut.add(trace_to)
+                return refusal
 
         def spend(to: str, refusal: Decision) -> Decision:
             return self._spend(to, refusal, at)
 
         def look(to: str, refusal: Decision) -> Decision:
-            return _MAY_SPEND if to in self._grants else refusal
+            return _MAY_SPEND if to in self._grants and to not in self._shut else refusal
 
         alone = len(self._rules.mappings.destinations(subject)) == 1
         return self._rules.publish(subject, reply, spend if alone else look)
@@ -181,7 +197,7 @@ class Session:
     def _spend(self, subject: str, refusal: Decision, at: float) -> Decision:
         """Take one answer off the leave to answer *subject*, if there is one."""
         permissions, grant = self._rules.permissions, self._grants.get(subject)
-        if permissions is None or permissions.resp is None or grant is None:
+        if permissions is None or permissions.resp is None or grant is None or subject in self._shut:
             return refusal
         grant.count += 1
         if 0 < permissions.resp.max < grant.count:

@@ -58,3 +58,18 @@ def test_the_push_benchmark_prints_its_question_and_a_ratio_for_each(tmp_path: P
     assert {name: len(found) for name, found in rates.items()} == dict.fromkeys(
         ("bare pipelined loop", "push(guard=False)", "push", "one by one"), 1
     )
+
+
+def test_the_start_benchmark_prints_its_question_and_its_figures(tmp_path: Path) -> None:
+    words = ["--accounts", "20", "--rounds", "1", "--json", "figures.json", "--scratch", "."]
+    command = [sys.executable, str(BENCH.with_name("bench_server_start.py")), *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How long does a server take to start")
+    [case] = json.loads((tmp_path / "figures.json").read_text())["cases"]
+    assert case["accounts"] == 20
+    assert case["multiples"]["memory preload"] == 1
+    for what in ("seconds", "mebibytes", "multiples"):
+        assert len(case[what]) == 5
+        assert all(figure > 0 for figure in case[what].values())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["figures.json"]

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import ssl
 import subprocess
 import tempfile
@@ -24,7 +25,7 @@ from throwaway_certificates import Authority
 
 from natscreds import KeyPair, KeyType, testing, tokens
 from natscreds.claims import GenericClaims
-from natscreds.errors import ServerError
+from natscreds.errors import InvalidClaimsError, ServerError
 from natscreds.server import TLS, Cluster, Configuration, config, fragment
 from natscreds.testing import NatsServer
 
@@ -53,12 +54,12 @@ def soon(true: Callable[[], bool], *, seconds: float = 10.0) -> bool:
     return True
 
 
-def ask(server: NatsServer, operator: SignedOperator, subject: str, payload: bytes = b"") -> bytes:
-    """What the first server to answer tells a user of the system account."""
+def ask(server: NatsServer, operator: SignedOperator, subject: str, payload: bytes = b"", *, answers: int = 1) -> bytes:
+    """What a user of the system account is answered by so many servers."""
     with connect(server.url, operator.system.user()) as client:
         client.subscribe("answers")
         client.publish(subject, payload, reply="answers")
-        return client.wait_messages(1)[0][2]
+        return b"\n".join(answer for _, _, answer in client.wait_messages(answers))
 
 
 def route_address(server: NatsServer) -> str:
@@ -134,6 +135,19 @@ def test_a_full_resolver_keeps_no_more_accounts_than_its_limit() -> None:
     assert b"jwt store is full" in answer
 
 
+@pytest.mark.parametrize("kind", ["full", "cache"])
+def test_fewer_than_the_accounts_given_is_no_limit(kind: str) -> None:
+    operator = SignedOperator()
+    accounts = [operator.account(), operator.account()]
+    words: dict[str, Any] = {"resolver": kind, "directory": "jwt", "listen": FREE}
+    with pytest.raises(ValueError, match="at least the number of accounts given, 3, got 2"):
+        config(operator, accounts, **words, limit=2)
+    # A server takes it, and one of the three is lost.
+    text = config(operator, accounts, **words, limit=3, timeout=timedelta(milliseconds=100))
+    with server_of(text.replace("limit: 3", "limit: 2")) as server:
+        assert [admits(server, account) for account in (*accounts, operator.system)].count(False) == 1
+
+
 # --- cache, and a cluster --------------------------------------------------------------------------------------------
 
 
@@ -165,7 +179,9 @@ def test_a_cache_gets_accounts_from_the_full_resolver_of_its_cluster() -> None:
         assert "allow_delete" not in second
         with server_of(second) as cache:
             assert soon(lambda: admits(cache, account))
-            assert b'"name":"cache-1"' in ask(cache, operator, "$SYS.REQ.SERVER.PING.IDZ")
+            answer = ask(cache, operator, "$SYS.REQ.SERVER.PING.IDZ", answers=2)
+            assert b'"name":"cache-1"' in answer
+            assert b'"name":"full-1"' in answer
 
 
 def test_full_resolvers_of_a_cluster_tell_each_other_of_accounts() -> None:
@@ -512,6 +528,33 @@ def test_jetstream_stores_beside_any_resolver(words: dict[str, Any], tmp_path: P
         [(_, _, answer)] = client.wait_messages(1)
         assert b'"streams":0' in answer
     assert (tmp_path / "js" / "jetstream").is_dir()
+
+
+def test_a_system_account_that_may_use_jetstream_is_refused_where_it_is_on() -> None:
+    operator = SignedOperator()
+    system = SignedAccount(operator.signing_key, key=operator.system.key)
+    with pytest.raises(InvalidClaimsError, match="system-account-jetstream"):
+        config(operator, [system], jetstream="js")
+    text = config(operator, [system], listen=FREE)
+    with server_of(text) as server:
+        assert admits(server, system)
+    with pytest.raises(ServerError):
+        server_of(text + 'jetstream: {store_dir: "js"}\n').start()
+
+
+def test_accounts_in_memory_change_when_the_file_is_read_again(tmp_path: Path) -> None:
+    operator = SignedOperator()
+    first, second = operator.account(), operator.account()
+    included = tmp_path / "accounts.conf"
+    included.write_text(fragment(operator, [first]))
+    there = os.path.relpath(tmp_path, Path(tempfile.gettempdir(), "the server's own"))
+    with server_of(f'listen: "{FREE}"\ninclude "{there}/accounts.conf"\n') as server:
+        assert admits(server, first)
+        assert not admits(server, second)
+        included.write_text(fragment(operator, [second]))
+        os.kill(server.pid, signal.SIGHUP)
+        assert soon(lambda: admits(server, second))
+        assert not admits(server, first)
 
 
 # --- nothing from outside writes settings ----------------------------------------------------------------------------

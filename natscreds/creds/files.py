@@ -120,7 +120,8 @@ def read_secret(path: Path, *, limit: int = _LIMIT) -> bytes:
 class SecretDirectory:
     """A directory of secret files, opened once: whatever happens to its path, files go to the same place.
 
-    Missing directories are made, each with mode 0700. One that exists is taken if it is ours and not everybody's.
+    Missing directories are made, each with mode 0700, unless that is not wanted. One that exists is taken if it is ours
+    and not everybody's.
     A context manager; usable after a fork and from several threads.
 
     Attributes:
@@ -129,22 +130,23 @@ class SecretDirectory:
 
     __slots__ = ("_descriptors", "_fd", "_fsync", "_pid", "path")
 
-    def __init__(self, path: Path, *, shared: bool = False, fsync: bool = False) -> None:
+    def __init__(self, path: Path, *, shared: bool = False, fsync: bool = False, make: bool = True) -> None:
         """Open, and if need be make, the directory at *path*.
 
         Args:
             path: Its last part may not be a symbolic link.
             shared: Take a directory that others own or everybody may write to. They can remove, and put in, files.
             fsync: Bring every file to the disk before it gets its name; then a power cut leaves no empty ones.
+            make: Whether a missing one is made; else that is an error.
 
         Raises:
             StorageError: A symbolic link, somebody else's, or writable by everybody.
-            OSError: It cannot be made or opened.
+            OSError: It is missing, or cannot be made or opened.
         """
         self.path = _sound_path(path)
         self._fsync = fsync
         self._descriptors = -1
-        self._fd = _make_directory(self.path, fsync=fsync)
+        self._fd = _make_directory(self.path, fsync=fsync) if make else _open_directory(self.path)
         fault = "" if shared else _exposure(os.fstat(self._fd))
         if fault:
             self.close()

@@ -15,6 +15,12 @@ from typing import TYPE_CHECKING
 from natscreds.server._config import AccountLike, OperatorLike, config
 from natscreds.server._config import Configuration as Configuration
 from natscreds.server._config import fragment as fragment
+from natscreds.server._directory import (
+    DirectoryReport,
+    ResolverFile,
+    read_resolver_directory,
+    write_resolver_directory,
+)
 from natscreds.server._network import TLS as TLS
 from natscreds.server._network import Cluster as Cluster
 from natscreds.server._static import static_config
@@ -36,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AccountLike", "OperatorLike", "config"]
 __all__ += ["TLS", "Cluster", "Configuration", "fragment", "static_config", "system_user"]
+__all__ += ["DirectoryReport", "ResolverFile", "read_resolver_directory", "write_resolver_directory"]
 __all__ += [
     "Answer",
     "BlockingClient",

@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 from os import PathLike
 
-from natscreds.errors import Problem
+from natscreds import tokens
+from natscreds.claims import AccountClaims
+from natscreds.errors import InvalidClaimsError, Problem
 from natscreds.server._network import TLS, Cluster, listening
 from natscreds.server._resolver import Resolver
 from natscreds.server._text import quoted
@@ -74,8 +76,7 @@ def config(
 
     Every configuration has a system account. nats-server 2.15 itself does without one as long as the resolver is the
     memory and JetStream is off, with a warning and without any `$SYS` service; with JetStream, or when the operator's
-    token names a system account that is not preloaded, it refuses to start, and `nats-server -t` does not notice. A
-    system account that may itself use JetStream keeps a server with JetStream from starting.
+    token names a system account that is not preloaded, it refuses to start, and `nats-server -t` does not notice.
 
     Args:
         operator: The operator, or its token's text.
@@ -122,7 +123,8 @@ def config(
             operator's signing keys nor, unless the operator is strict, by its identity. nats-server starts with such
             an account and refuses its users.
         InvalidClaimsError: Two accounts with one key, of which nats-server would silently take the last; no system
-            account; or another one than the operator's token names.
+            account; another one than the operator's token names; or one that may use JetStream on a server with
+            JetStream, which then does not start.
     """
     chosen = Resolver(
         resolver,
@@ -134,7 +136,7 @@ def config(
         timeout=timeout,
     )
     lines, doubts = listening(listen=listen, server_name=server_name, jetstream=jetstream, tls=tls, cluster=cluster)
-    lines += _trust(operator, accounts, chosen, system_account)
+    lines += _trust(operator, accounts, chosen, system_account, jetstream=jetstream is not None)
     return _configuration(lines, (*doubts, *chosen.problems))
 
 
@@ -193,6 +195,8 @@ def _trust(
     accounts: Iterable[AccountLike | str],
     resolver: Resolver,
     system_account: AccountLike | str | None,
+    *,
+    jetstream: bool = False,
 ) -> list[str]:
     """Return the lines that name the operator, the system account, the resolver and the accounts known at start."""
     root = operator_of(operator)
@@ -200,6 +204,11 @@ def _trust(
     if resolver.url and known:
         raise ValueError("a URL resolver takes no accounts in the configuration: servers ask the URL for them")
     system = system_account_of(root, known, operator, system_account, by_name=bool(resolver.url))
+    if jetstream and system in known:
+        limits = tokens.parse(known[system], AccountClaims).claims.nats.limits
+        if limits.jetstream_enabled:
+            told = f"a server with JetStream does not start where the system account may use it, {system} may"
+            raise InvalidClaimsError.one("$.nats.limits", "system-account-jetstream", told)
     return [
         f"# operator {root.claims.sub}",
         f"operator: {quoted(token_text(root.text))}",

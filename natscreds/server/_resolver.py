@@ -28,7 +28,7 @@ class Resolver:
         url: Where a URL resolver asks; else empty.
     """
 
-    __slots__ = ("_settings", "kind", "url")
+    __slots__ = ("_limit", "_settings", "kind", "url")
 
     def __init__(
         self,
@@ -68,6 +68,7 @@ class Resolver:
         for keyword, value in given.items():
             if value is not None and keyword not in known:
                 raise ValueError(f"{keyword} has no meaning for the {self.kind} resolver")
+        self._limit = limit
         self._settings: list[str] = []
         if not known:
             return
@@ -90,7 +91,13 @@ class Resolver:
             self._settings.append(f"timeout: {quoted(duration(timeout, 'timeout', least=_SHORTEST_WAIT))}")
 
     def lines(self, preload: Mapping[PublicKey, str]) -> list[str]:
-        """Return the lines of the configuration, with the accounts that are known from the start; with a URL none."""
+        """Return the lines of the configuration, with the accounts that are known from the start; with a URL none.
+
+        Raises:
+            ValueError: More accounts than the limit, of which nats-server would lose some, and say nothing.
+        """
+        if self._limit is not None and self._limit < len(preload):
+            raise ValueError(f"limit is at least the number of accounts given, {len(preload)}, got {self._limit}")
         if self.url:
             return [f"resolver: {quoted(f'URL({self.url})')}"]
         head = ["resolver: MEMORY"] if self.kind == "memory" else block("resolver:", self._settings)

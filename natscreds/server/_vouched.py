@@ -13,7 +13,16 @@ from natscreds.errors import InvalidClaimsError, TokenError, UntrustedIssuerErro
 from natscreds.nkeys import KeyType, PublicKey
 from natscreds.tokens import Token
 
-__all__ = ["AccountLike", "OperatorLike", "account_of", "accounts_of", "operator_of", "system_account_of", "token_text"]
+__all__ = [
+    "AccountLike",
+    "OperatorLike",
+    "account_of",
+    "accounts_of",
+    "check_vouched",
+    "operator_of",
+    "system_account_of",
+    "token_text",
+]
 
 _TOKEN = re.compile(r"eyJ[A-Za-z0-9_.-]+")
 
@@ -62,15 +71,23 @@ def account_of(root: Token[OperatorClaims], account: AccountLike | str) -> Token
         UntrustedIssuerError: Signed by none of the operator's keys, or by its identity although it is strict.
     """
     token = tokens.verify(_text(account, "an account"), AccountClaims)
-    claims = token.claims
-    key = nkeys.parse_public(claims.sub, KeyType.ACCOUNT)
-    if claims.iss not in root.claims.trusted_keys:
+    nkeys.parse_public(token.claims.sub, KeyType.ACCOUNT)
+    check_vouched(root, token.claims)
+    return token
+
+
+def check_vouched(root: Token[OperatorClaims], account: AccountClaims) -> None:
+    """Return nothing if servers with this operator accept who signed *account*.
+
+    Raises:
+        UntrustedIssuerError: They do not.
+    """
+    if account.iss not in root.claims.trusted_keys:
         strict = root.claims.nats.strict_signing_key_usage
         rule = "one of its signing keys" if strict else "its identity or one of its signing keys"
         raise UntrustedIssuerError(
-            f"operator {root.claims.sub} signs accounts with {rule}, account {key} is signed by {claims.iss}"
+            f"operator {root.claims.sub} signs accounts with {rule}, account {account.sub} is signed by {account.iss}"
         )
-    return token
 
 
 def accounts_of(root: Token[OperatorClaims], accounts: Iterable[AccountLike | str]) -> dict[PublicKey, str]:

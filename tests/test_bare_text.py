@@ -12,6 +12,7 @@ import pytest
 
 import natscreds
 from natscreds import Account, KeyPair, KeyType, Operator, User, UserTemplate, issue_users, tokens
+from natscreds.access import Access
 from natscreds.bulk import Users
 from natscreds.claims import Permission, UserClaims
 from natscreds.errors import InvalidClaimsError
@@ -33,6 +34,7 @@ SAMPLES: dict[str, object] = {
     "name": "x",
     "names": ["x"],
     "operator": OPERATOR,
+    "rules": Access(operator=OPERATOR, account=ACCOUNT, user=USER),
     "template": UserTemplate(),
     "user": USER,
 }
@@ -156,16 +158,20 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "Account.create_user(publish=)",
         "Account.create_user(tags=)",
         "Account.load(keys=)",
+        "NatsCluster.__init__(accounts=)",
         "NatsServer.__init__(accounts=)",
         "Operator.add_role(deny_subscribe=)",
         "Operator.adopt(keys=)",
         "Operator.create(service_urls=)",
         "Operator.create_account(tags=)",
         "Operator.load(keys=)",
+        "TrustChain.throwaway(users=)",
         "UserTemplate.__init__(fields=)",
         "Users.skip(names=)",
+        "assert_can_connect(pinned_accounts=)",
         "config(accounts=)",
         "issue_users(names=)",
+        "nats_server_fixture(accounts=)",
         "verify_chain(trusted=)",
         "write_directory(users=)",
     ],

@@ -257,7 +257,7 @@ def _publish(
     """Publish, answers too."""
     asked = [draws.publication() for _ in range(draws.random.choice((16, 24)))]
     if replies:
-        asked += [(draws.random.choice(replies), None) for _ in range(12)]
+        asked += [(draws.random.choice(replies), draws.publication()[1]) for _ in range(12)]
     for (subject, reply), complaints in zip(
         asked, wire.batch([_pub(subject, reply, "") for subject, reply in asked]), strict=True
     ):

@@ -1,5 +1,7 @@
 """Connections: each trap of being let in is a named example. That servers do so is shown in test_access_doors."""
 
+import base64
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -127,6 +129,9 @@ def test_the_servers_zone_may_be_told() -> None:
     access = rules(day(("20:30:00", "21:30:00"), zone=""))
     assert code(access, now=NOON, server_zone="Asia/Tokyo") == "accepted"
     assert code(access, now=NOON, server_zone="UTC") == "times"
+    assert code(rules(day(("20:30:00", "21:30:00"), zone="Local")), now=NOON, server_zone="Asia/Tokyo") == "accepted"
+    with pytest.raises(ValueError, match="zone"):
+        access.connect(server_zone="Nowhere/Land")
 
 
 @pytest.mark.parametrize(
@@ -158,6 +163,13 @@ def test_windows_of_a_role_are_read_when_somebody_comes(template: dict[str, Any]
 )
 def test_a_network_holds_an_address(networks: list[str], address: str, expected: str) -> None:
     assert code(rules({"src": networks}), address=address) == expected
+
+
+def test_networks_may_be_one_text() -> None:
+    access = rules({"src": "11.0.0.0/8, 10.0.0.0/8"})
+    assert code(access, address="10.0.0.7") == "accepted"
+    assert code(access, address="12.0.0.7") == "address"
+    assert code(rules({"src": ""}, template={})) == "role-and-permissions"
 
 
 def test_without_an_address_nobody_can_tell() -> None:
@@ -242,6 +254,12 @@ def test_an_account_has_so_many_connections(most: int, held: int | None, expecte
     assert code(access, connections=held, connection_type="LEAFNODE") == "accepted"
 
 
+@pytest.mark.parametrize("held", [-1, True])
+def test_connections_are_counted(held: int) -> None:
+    with pytest.raises(ValueError, match="how many"):
+        rules().connect(connections=held)
+
+
 def test_what_is_refused_anyway_is_not_left_open() -> None:
     access = rules({"src": ["10.0.0.0/8"]}, account={"limits": UNLIMITED | {"conn": 5}})
     assert code(access, address="127.0.0.1") == "address"
@@ -288,6 +306,24 @@ def test_a_user_of_another_account_is_not_told_about() -> None:
     one, other = (OPERATOR.create_account(name) for name in ("one", "other"))
     access = Access(operator=OPERATOR, account=one, user=other.create_user("u"))
     assert code(access) == access.publish("a").reason.code == "account-other"
+
+
+def test_a_token_of_version_1_has_no_limits_but_those_it_names() -> None:
+    home, key = forge(OPERATOR, "orders", {}), KeyPair.generate(KeyType.USER)
+    identity = home.signers[1]
+    said = {"type": "user", "iss": identity.public, "sub": key.public, "iat": NOW, "nats": {"pub": {"allow": ["a"]}}}
+    head, payload = (chunk(json.dumps(part).encode()) for part in ({"typ": "jwt", "alg": "ed25519"}, said))
+    jwt = f"{head}.{payload}.{chunk(identity.sign(payload.encode()))}"
+    access = Access(operator=OPERATOR, account=home.jwt, user=jwt)
+    with NatsServer(OPERATOR, [home.jwt]) as server, connect(server.url, Presented(jwt, key.seed)) as wire:
+        assert wire.ok() is bool(access.connect()) is True
+        for subject in ("a", "b"):
+            assert (wire.publish(subject) is None) is bool(access.publish(subject)) is (subject == "a")
+    assert access.max_subscriptions == -1
+
+
+def chunk(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def test_an_account_of_another_operator_is_not_trusted() -> None:

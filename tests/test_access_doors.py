@@ -13,7 +13,7 @@ from property_profiles import PROFILE
 from natscreds.access import Access, Decision
 from natscreds.testing import NatsServer
 
-GUESTS = {"smoke": 150, "quick": 2_000, "deep": 50_000}[PROFILE]
+GUESTS = {"smoke": 150, "quick": 1_200, "deep": 50_000}[PROFILE]
 
 LOGGED = {
     "user-undecodable": "Authentication requires a user JWT",

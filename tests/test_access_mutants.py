@@ -8,11 +8,11 @@ from access_arena import Arena, MismatchError, live
 from access_draws import Draws
 
 from natscreds import subjects
-from natscreds.access import Session, _admission, _compiled, _permissions, rules
+from natscreds.access import Session, _compiled, _permissions, rules
 from natscreds.access._entries import Entries
 from natscreds.access._mappings import Mappings
 from natscreds.access.decision import Decision
-from natscreds.claims import Permission, Permissions, Scope, Template, UserClaims
+from natscreds.claims import Permission, Permissions, Template, templates
 
 LIVES = 3_000
 """Users until a mutant must be found out; most need a few dozen."""
@@ -63,9 +63,9 @@ def patterns_of_the_reference(queue: str, said: dict[str, Decision]) -> Decision
     return next((one for name, one in said.items() if subjects.is_contained(queue, name)), None)
 
 
-def never_resolved(scope: Scope, user: UserClaims, account: object) -> Template:
-    del user, account
-    return scope.template
+def never_resolved(template: Template, facts: object) -> Template:
+    del facts
+    return template
 
 
 def allow_list_of_its_own(said: Permissions, *, callout: bool) -> Permissions | None:
@@ -92,7 +92,7 @@ MUTANTS = [
     Mutant("nothing is filtered", _permissions.Subscribing, "filters", lambda self, subject, queue: None),
     Mutant("a reply asked for twice is not burnt", Session, "_note", one_answer_more),
     Mutant("a deny entry with white space is lost", _permissions, "_denied", dropped),
-    Mutant("roles are not filled in", _admission, "resolve", never_resolved),
+    Mutant("roles are not filled in", templates, "resolve", never_resolved),
     Mutant("mappings are not followed", Mappings, "destinations", lambda self, subject: (subject,)),
     Mutant("the older gateway prefix is not reserved", _permissions, "_GATEWAY", ("_GR_.",)),
     Mutant("any subject can be subscribed to", _compiled, "is_valid", lambda subject: True),

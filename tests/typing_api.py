@@ -6,9 +6,10 @@ from typing import assert_type
 
 import natscreds
 from natscreds import Account, Creds, KeyPair, KeyType, Operator, PublicKey, Role, Signer, User, UserTemplate
+from natscreds.access import Access, Decision, Imported, Matrix, Session, Subscription
 from natscreds.bulk import Users
 from natscreds.chain import Chain
-from natscreds.claims import AccountClaims, Claims, OperatorClaims, UserClaims
+from natscreds.claims import AccountClaims, Claims, OperatorClaims, Permissions, UserClaims
 from natscreds.creds import NatsPyArguments
 from natscreds.errors import Problem
 from natscreds.tokens import Token, UnverifiedToken
@@ -82,3 +83,18 @@ def trust() -> None:
     operator = Operator.create("acme")
     assert_type(natscreds.check_hierarchy(operator, ["a", operator.create_account("b")], now=1), list[Problem])
     assert_type(natscreds.diagram("o", iter([operator.create_account("b")])), str)
+
+
+def access() -> None:
+    """What a server would allow."""
+    rules = Access(operator="o", account="a", user="u", accounts=["b"])
+    assert_type(rules.connect(now=1, connection_type="STANDARD", address="10.0.0.7"), Decision)
+    assert_type(rules.publish("a", "b"), Decision)
+    assert_type(rules.subscribe("a", queue="q"), Decision)
+    assert_type(rules.publish("a").reason.entry, str | None)
+    assert_type(rules.publish("a").verdict, bool | None)
+    assert_type(rules.permissions, Permissions | None)
+    assert_type(rules.imports(now=1), tuple[Imported, ...])
+    assert_type(rules.session(), Session)
+    assert_type(rules.session().deliver("a", "b", at=1.5), tuple[Subscription, ...])
+    assert_type(natscreds.access.matrix({"u": rules}, ["a"]), Matrix)

@@ -9,9 +9,14 @@ from typing import Final, NamedTuple
 
 from natscreds.access._windows import address_decision, times_decision
 from natscreds.access.decision import Decision, no, unknown, yes
-from natscreds.chain._scope import resolve
-from natscreds.claims import BEYOND_REFERENCE, AccountClaims, OperatorClaims, UserClaims, UserPermissionLimits
-from natscreds.claims._rules_user import said_in
+from natscreds.claims import (
+    BEYOND_REFERENCE,
+    AccountClaims,
+    OperatorClaims,
+    UserClaims,
+    UserPermissionLimits,
+    templates,
+)
 from natscreds.envelope import open_token
 from natscreds.errors import InvalidClaimsError, NatsCredsError
 from natscreds.nkeys import KeyType, is_public
@@ -28,6 +33,8 @@ _LINE: Final = 4096
 _LEAST_AROUND: Final = len('{"jwt":""}')
 _LEAST_SIGNATURE: Final = len(',"sig":""') + 86
 _MOST_AROUND: Final = 396
+
+_NOTHING: Final = UserPermissionLimits()
 
 _ACCEPTED: Final = yes("accepted", "every check of the connection passes")
 
@@ -66,9 +73,10 @@ class Admission:
         self.limits: UserPermissionLimits | None = self._user.nats
         if self._scope is not None:
             try:
-                self.limits = resolve(self._scope, self._user, self._account)
+                self.limits = templates.resolve(self._scope.template, self._user.facts(self._account))
             except InvalidClaimsError as error:
-                self._unresolved, self.limits = error.problems[0].message, None
+                told = error.problems[0].message
+                self._unresolved, self.limits = f"role {self._scope.role!a}: {told}", None
         most = [self._account.nats.limits.subs, -1 if self.limits is None else self.limits.subs]
         self.max_subscriptions = min((limit for limit in most if limit != -1), default=-1)
 
@@ -99,7 +107,7 @@ class Admission:
         known = user.iss in account.plain_signing_keys or self._scope is not None
         if not known and (strict or user.iss != account.sub):
             yield no("issuer-unknown", f"the user is signed by {user.iss}, which does not sign for {account.sub}")
-        if self._scope is not None and (said := said_in(user.nats)):
+        if self._scope is not None and (said := _said_in(user.nats)):
             told = f"a user of role {self._scope.role!a} has no permissions and limits of its own, got {said[0]!a}"
             yield no("role-and-permissions", told)
         if self.limits is None:
@@ -122,7 +130,7 @@ class Admission:
             yield no("revoked", f"the account revokes the user's tokens issued up to {max(revoked)}")
         if visit is not None:
             yield address_decision(limits.src or (), visit.address, visit.connection_type)
-            yield times_decision(limits.times or (), limits.times_location or visit.server_zone, visit.now)
+            yield times_decision(limits.times or (), limits.times_location, visit.server_zone, visit.now)
         yield self._connections(visit)
         yield self._afterwards(visit)
 
@@ -229,10 +237,18 @@ def _fault(claims: UserClaims | AccountClaims) -> str:
     return ""
 
 
+def _said_in(limits: UserPermissionLimits) -> list[str]:
+    """Return the members of *limits* that say something, if only an empty list."""
+    names = [name for name in _NOTHING.__struct_fields__ if name != "unknown"]
+    return [name for name in names if getattr(limits, name) != getattr(_NOTHING, name)]
+
+
 def _connection_type(limits: UserPermissionLimits, visit: Visit | None) -> Decision | None:
     kinds = [kind.upper() for kind in limits.allowed_connection_types or ()]
     if kinds and set(kinds).isdisjoint(CONNECTION_TYPES):
         return no("connection-types-unknown", "none of the user's connection types is one that servers know")
     if kinds and visit is not None and visit.connection_type not in kinds:
-        return no("connection-type", f"the user connects by {', '.join(kinds)}, not by {visit.connection_type}")
+        return no(
+            "connection-type", f"the user connects by {', '.join(map(ascii, kinds))}, not by {visit.connection_type}"
+        )
     return None

@@ -10,8 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 from natscreds import subjects
-from natscreds.claims import WeightedMapping
-from natscreds.claims._mappings import destination_fault
+from natscreds.claims import WeightedMapping, destination_fault
 
 __all__ = ["Mappings"]
 

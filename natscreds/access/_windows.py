@@ -43,7 +43,7 @@ def address_decision(networks: Iterable[str], address: str | None, connection_ty
     held = tuple(networks)
     if not held:
         return None
-    told = f"the user connects from {', '.join(held)}"
+    told = f"the user connects from {', '.join(map(ascii, held))}"
     if address is None or connection_type == "IN_PROCESS":
         return unknown("address-unknown", f"{told}, and from where is not given")
     bits, size = read_address(address)
@@ -55,13 +55,14 @@ def address_decision(networks: Iterable[str], address: str | None, connection_ty
     return no("address", f"{told}, not from {address}")
 
 
-def times_decision(times: Iterable[TimeRange], zone: str | None, now: int) -> Decision | None:
-    """Return what keeps a client out at *now*, `None` if nothing does. An empty *zone* is the server's."""
+def times_decision(times: Iterable[TimeRange], location: str, server_zone: str | None, now: int) -> Decision | None:
+    """Return what keeps a client out at *now*, `None` if nothing does. An empty *location* is the server's."""
     held = tuple(times)
     if not held:
         return None
-    told = ", ".join(f"{one.start} to {one.end}" for one in held)
-    if not zone or zone == "Local":
+    told = ", ".join(f"{one.start!a} to {one.end!a}" for one in held)
+    zone = server_zone if location in ("", "Local") else location
+    if zone is None:
         return unknown("zone-unknown", f"the user connects from {told} where the server is, which is not given")
     if not is_time_zone(zone):
         return no("times", f"there is no time zone {zone!a}")
@@ -71,7 +72,7 @@ def times_decision(times: Iterable[TimeRange], zone: str | None, now: int) -> De
         start, end = (_moment(text, zone, now) for text in (one.start, one.end))
         if (start < now < end) if start <= end else (now < end or now > start):
             return None
-    return no("times", f"the user connects from {told} in {zone}")
+    return no("times", f"the user connects from {told} in {zone!a}")
 
 
 def _moment(time_of_day: str, zone: str, now: int) -> float:

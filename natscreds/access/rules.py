@@ -15,7 +15,7 @@ from natscreds.access.decision import Decision, unknown
 from natscreds.access.session import Session
 from natscreds.chain import Account, Operator, User
 from natscreds.chain.moments import Moment, clock
-from natscreds.claims import AccountClaims, OperatorClaims, Permissions, UserClaims, seconds
+from natscreds.claims import AccountClaims, OperatorClaims, Permissions, UserClaims, is_time_zone, seconds
 from natscreds.errors import VerificationError
 
 __all__ = ["Access", "ConnectionType"]
@@ -136,6 +136,10 @@ class Access:
             connections: How many connections of this kind the account has already, on all servers.
             pinned_accounts: The server's `resolver_pinned_accounts`, if it has any.
             server_zone: The IANA time zone of the server, for users whose times of day name none.
+
+        Raises:
+            TypeError: *pinned_accounts* is one text instead of several, or *now* is no moment.
+            ValueError: Something that is none of these.
         """
         if isinstance(pinned_accounts, str | bytes | bytearray):
             raise TypeError("pinned_accounts are several: put the one in a list")
@@ -143,6 +147,10 @@ class Access:
             raise ValueError(f"a connection type is one of {', '.join(CONNECTION_TYPES)}, got {connection_type!a}")
         if address is not None:
             read_address(address)
+        if connections is not None and (isinstance(connections, bool) or connections < 0):
+            raise ValueError(f"connections is how many there are, got {connections!a}")
+        if server_zone is not None and not is_time_zone(server_zone):
+            raise ValueError(f"the server's zone is an IANA name, got {server_zone!a}")
         visit = Visit(
             now=clock() if now is None else seconds(now, "now"),
             connection_type=connection_type,
@@ -219,7 +227,7 @@ class Access:
         return _MAY_ANSWER if self._may_answer else refusal
 
     def __repr__(self) -> str:
-        return f"<Access of {self.user}>"
+        return f"<Access of {ascii(self.user)[1:-1]}>"
 
 
 def _text(held: object, kind: type[Operator] | type[Account] | type[User], what: str) -> str:

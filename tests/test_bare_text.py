@@ -13,6 +13,7 @@ from nats.aio.client import Client
 
 import natscreds
 from natscreds import Account, AccountTemplate, KeyPair, KeyType, Operator, User, UserTemplate, issue_users, tokens
+from natscreds.access import Access
 from natscreds.bulk import Plan, Users, plan
 from natscreds.claims import Permission, UserClaims
 from natscreds.errors import InvalidClaimsError
@@ -37,7 +38,7 @@ SAMPLES: dict[str, object] = {
     "name": "x",
     "names": ["x"],
     "operator": OPERATOR,
-    "rules": natscreds.access.Access(operator=OPERATOR, account=ACCOUNT, user=USER),
+    "rules": Access(operator=OPERATOR, account=ACCOUNT, user=USER),
     "template": UserTemplate(),
     "user": USER,
 }
@@ -171,6 +172,7 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "Account.create_user(publish=)",
         "Account.create_user(tags=)",
         "Account.load(keys=)",
+        "NatsCluster.__init__(accounts=)",
         "NatsServer.__init__(accounts=)",
         "Operator.add_role(deny_subscribe=)",
         "Operator.adopt(keys=)",
@@ -185,10 +187,15 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "ResolverClient.push(accounts=)",
         "ResolverClient.sync(allow=)",
         "BlockingClient.disable(accounts=)",
+        "TrustChain.throwaway(users=)",
+        "UserTemplate.__init__(fields=)",
+        "Users.skip(names=)",
+        "assert_can_connect(pinned_accounts=)",
         "config(accounts=)",
         "connect(deleted=)",
         "issue_users(names=)",
         "matrix(subjects=)",
+        "nats_server_fixture(accounts=)",
         "verify_chain(trusted=)",
         "write_directory(users=)",
     ],

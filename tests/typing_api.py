@@ -27,6 +27,7 @@ from natscreds.creds import NatsPyArguments
 from natscreds.errors import Problem
 from natscreds.nsc import Imported as ImportedFiles
 from natscreds.nsc import Places, Selection, Store, Written
+from natscreds.testing import NatsCluster, NatsServer, TrustChain, assert_can_publish, assert_cannot_receive
 from natscreds.tokens import Token, UnverifiedToken
 
 
@@ -160,3 +161,21 @@ def access() -> None:
     assert_type(rules.session(), Session)
     assert_type(rules.session().deliver("a", "b", at=1.5), tuple[Subscription, ...])
     assert_type(natscreds.access.matrix({"u": rules}, ["a"]), Matrix)
+
+
+def testing(rules: Access, session: Session) -> None:
+    """Tests of set-ups."""
+    made = TrustChain.throwaway(seed=1, issued_at=1)
+    assert_type(made.operator, Operator)
+    assert_type(made.accounts, Mapping[str, Account])
+    assert_type(made.users["orders"], Mapping[str, User])
+    made.operator.create_account("late", issued_at=made.issued_at, entropy=made.entropy("late"))
+    with NatsServer(made.operator, made.accounts.values(), resolver="full") as server:
+        assert_type(server.url, str)
+        server.update(made.accounts["orders"])
+        server.reload(extra="")
+    with NatsCluster(made.operator, ["a"], size=2) as cluster:
+        assert_type(cluster.servers, tuple[NatsServer, ...])
+        assert_type(cluster.urls, list[str])
+    assert_can_publish(rules, "a", reply="b")
+    assert_cannot_receive(session, "a", because="denied")

@@ -188,8 +188,6 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "ResolverClient.sync(allow=)",
         "BlockingClient.disable(accounts=)",
         "TrustChain.throwaway(users=)",
-        "UserTemplate.__init__(fields=)",
-        "Users.skip(names=)",
         "assert_can_connect(pinned_accounts=)",
         "config(accounts=)",
         "connect(deleted=)",

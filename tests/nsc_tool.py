@@ -1,6 +1,7 @@
 """The real nsc, as a process in directories of its own: nothing of the user's is read or written.
 
-It is installed once from the Go module proxy, where there is a `go` command, and kept in the user's cache directory.
+It is built once from what the Go module proxy serves, where there is a `go` command, and kept in the user's cache
+directory. `benchmarks/peers/nsc` pins its version and everything it is made of.
 `NATSCREDS_NSC` names another binary to use instead.
 """
 
@@ -15,8 +16,11 @@ from natscreds.nsc import Store
 
 __all__ = ["VERSION", "Nsc", "nsc_binary", "why_not"]
 
-VERSION = "v2.13.0"
-MODULE = f"github.com/nats-io/nsc/v2@{VERSION}"
+PINNED = Path(__file__).parent.parent / "benchmarks" / "peers" / "nsc"
+MODULE = "github.com/nats-io/nsc/v2"
+VERSION = next(
+    line.split()[-1] for line in (PINNED / "go.mod").read_text().splitlines() if line.startswith(f"require {MODULE} ")
+)
 
 
 @functools.cache
@@ -25,20 +29,19 @@ def nsc_binary() -> tuple[str, str]:
     if given := os.environ.get("NATSCREDS_NSC"):
         return (given, "") if os.access(given, os.X_OK) else ("", f"NATSCREDS_NSC={given} is no program")
     if shutil.which("go") is None:
-        return "", "no go command here to install nsc with"
+        return "", "no go command here to build nsc with"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "natscreds-tests", f"nsc-{VERSION}")
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another test process may be at it
         if not (cache / "nsc").exists():
-            command = ["go", "install", MODULE]
-            environment = {**os.environ, "GOBIN": str(cache)}
+            command = ["go", "build", "-o", str(cache / "nsc"), MODULE]
             try:
-                subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=600)
+                subprocess.run(command, cwd=PINNED, capture_output=True, text=True, check=True, timeout=600)
             except subprocess.CalledProcessError as error:
-                return "", f"nsc cannot be installed here: {' '.join(error.stderr.split())[-200:]}"
+                return "", f"nsc cannot be built here: {' '.join(error.stderr.split())[-200:]}"
             except subprocess.TimeoutExpired:
-                return "", "nsc cannot be installed here: it takes longer than ten minutes"
+                return "", "nsc cannot be built here: it takes longer than ten minutes"
     return str(cache / "nsc"), ""
 
 

@@ -7,9 +7,9 @@ from os import urandom
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
+from natscreds._seen import Seen
 from natscreds.bulk._chunks import Chunk, unpack
 from natscreds.bulk._recipes import Issuing, Recipe
-from natscreds._seen import Seen
 from natscreds.chain.press import Row, name_in
 from natscreds.errors import InvalidClaimsError, WorkerError
 

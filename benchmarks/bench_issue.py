@@ -59,6 +59,8 @@ class Case:
             self.template = UserTemplate(publish=["devices.{name}.>"], private_inbox=True, expires_in=EXPIRES)
             signer = account.signing_keys[0]
         assert isinstance(signer, KeyPair)
+        assert isinstance(account.key, KeyPair)
+        self.identity = account.key
         self.signer = signer
         self.token = next(iter(natscreds.issue_users(account, names(1), self.template))).jwt
         self.message = self.token.rpartition(".")[0].encode()
@@ -68,7 +70,8 @@ class Case:
         """Return what a peer needs to know to issue the same users."""
         expires = int(time.time() + EXPIRES.total_seconds())
         signer = {"seed": self.signer.seed, "account": self.account.public}
-        return {**signer, "role": self.kind == "role", "expires": expires}
+        identity = {"identity": self.identity.seed, "account_jwt": self.account.jwt}
+        return {**signer, **identity, "role": self.kind == "role", "expires": expires}
 
 
 def names(users: int) -> list[str]:
@@ -233,15 +236,16 @@ def ask(peer: Peer, result: Result, users: int) -> bool:
     return True
 
 
-def assemble(scratch: Path) -> list[Peer]:
-    """Make ready the peers that can be run here, and say which cannot."""
-    peers = []
+def assemble(scratch: Path) -> tuple[list[Peer], dict[str, str]]:
+    """Make ready the peers that can be run here; return them, and why the others cannot."""
+    peers, skipped = [], {}
     for name, prepare in CONTENDERS.items():
         try:
             peers.append(prepare(scratch))
         except Skipped as error:
-            print(f"skipped: {name}: {error}")
-    return peers
+            skipped[name] = str(error)
+            print(f"skipped: {name}: {error}", flush=True)
+    return peers, skipped
 
 
 def main() -> None:
@@ -266,13 +270,14 @@ def main() -> None:
             print(profile(case, options.users, options.rounds), end="\n\n", flush=True)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        peers = [] if options.no_peers else assemble(Path(scratch))
+        peers, skipped = ([], {}) if options.no_peers else assemble(Path(scratch))
         results = []
         for case in cases:
             results.append(measure(case, peers, options.users, options.rounds))
             print(results[-1].table(), end="\n\n", flush=True)
     if options.json:
         record: dict[str, object] = {"users": options.users, "rounds": options.rounds, "python": sys.version}
+        record["skipped"] = skipped
         record["cases"] = [result.record() for result in results]
         options.json.write_text(json.dumps(record, indent=2) + "\n")
 

@@ -7,6 +7,7 @@ answers a second would be all. The credentials are anything with `.jwt` and `.se
 import base64
 import json
 import socket
+import ssl
 import time
 from contextlib import suppress
 from types import TracebackType
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 from natscreds.nkeys import KeyPair
 
-__all__ = ["CredsLike", "Wire", "connect"]
+__all__ = ["CredsLike", "Wire", "connect", "connect_nkey", "connect_tls"]
 
 Message = tuple[str, str | None, bytes]
 """Subject, reply subject and payload, as delivered."""
@@ -30,7 +31,17 @@ class CredsLike(Protocol):
 
 def connect(url: str, creds: CredsLike, *, deadline: float = 5.0, **options: object) -> "Wire":
     """Connect as *creds*; a refusal is no exception but `.error`. *options* are members of CONNECT (`name="x"`)."""
-    return Wire(url, creds.jwt, creds.seed, deadline=deadline, **options)
+    return Wire(url, creds.jwt, creds.seed, deadline=deadline, tls=None, **options)
+
+
+def connect_tls(url: str, creds: CredsLike, context: ssl.SSLContext) -> "Wire":
+    """Connect as *creds* to a server that speaks TLS."""
+    return Wire(url, creds.jwt, creds.seed, deadline=5.0, tls=context)
+
+
+def connect_nkey(url: str, key: KeyPair, *, deadline: float = 5.0) -> "Wire":
+    """Connect as the user of a static configuration whose nkey is *key*."""
+    return Wire(url, "", key.seed, deadline=deadline, tls=None, nkey=key.public)
 
 
 class Wire:
@@ -41,7 +52,16 @@ class Wire:
         info: The server's last INFO; after connecting it has `remote_account` and the effective `max_payload`.
     """
 
-    def __init__(self, url: str, jwt: str, seed: str | None, *, deadline: float, **options: object) -> None:
+    def __init__(
+        self,
+        url: str,
+        jwt: str,
+        seed: str | None,
+        *,
+        deadline: float,
+        tls: ssl.SSLContext | None,
+        **options: object,
+    ) -> None:
         address = urlsplit(url)
         self.errors: list[str] = []
         self.info: dict[str, Any] = {}
@@ -54,6 +74,8 @@ class Wire:
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._read_until("INFO")
+            if tls is not None:
+                self._socket = tls.wrap_socket(self._socket, server_hostname=address.hostname)
             hello = {"verbose": False, "pedantic": False, "lang": "wire", "version": "0", "protocol": 1, "jwt": jwt}
             if seed is not None:
                 signature = KeyPair.parse(seed).sign(self.info["nonce"].encode())

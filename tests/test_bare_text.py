@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 import pytest
+from nats.aio.client import Client
 
 import natscreds
 from natscreds import Account, AccountTemplate, KeyPair, KeyType, Operator, User, UserTemplate, issue_users, tokens
 from natscreds.bulk import Plan, Users, plan
 from natscreds.claims import Permission, UserClaims
 from natscreds.errors import InvalidClaimsError
+from natscreds.server import BlockingClient, ResolverClient, connect
 
 OPERATOR = Operator.create("acme")
 ACCOUNT = OPERATOR.create_account("orders")
@@ -27,6 +29,7 @@ SAMPLES: dict[str, object] = {
     "account": ACCOUNT,
     "account_jwt": ACCOUNT.jwt,
     "claims": USER.claims,
+    "creds": USER.creds,
     "jwt": ACCOUNT.jwt,
     "key": USER.public,
     "kind": KeyType.ACCOUNT,
@@ -46,6 +49,8 @@ SPECIAL: dict[str, dict[str, object]] = {
 """Where a name means another thing."""
 
 INSTANCES: dict[type, Callable[[], object]] = {
+    ResolverClient: lambda: ResolverClient(Client(), OPERATOR),
+    BlockingClient: lambda: connect("nats://127.0.0.1:1", USER, OPERATOR),
     Operator: lambda: OPERATOR,
     Account: lambda: ACCOUNT,
     User: lambda: USER,
@@ -83,7 +88,7 @@ def callables() -> Iterator[tuple[str, Callable[..., object], type | None]]:
                     if member.startswith("_") and member not in ("__init__", "__new__", "__call__"):
                         continue
                     raw = inspect.getattr_static(found, member)
-                    if isinstance(raw, classmethod | staticmethod):
+                    if isinstance(raw, classmethod | staticmethod) and inspect.isfunction(raw.__func__):
                         yield f"{found.__name__}.{member}", getattr(found, member), None
                     elif inspect.isfunction(raw):
                         yield f"{found.__name__}.{member}", raw, found
@@ -168,7 +173,11 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "Operator.load(keys=)",
         "UserTemplate.__init__(fields=)",
         "Users.skip(names=)",
+        "ResolverClient.push(accounts=)",
+        "ResolverClient.sync(allow=)",
+        "BlockingClient.disable(accounts=)",
         "config(accounts=)",
+        "connect(deleted=)",
         "issue_users(names=)",
         "verify_chain(trusted=)",
         "write_directory(users=)",

@@ -45,3 +45,46 @@ def test_the_trust_benchmark_prints_its_question_and_its_figures(tmp_path: Path)
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert len(figures) == 4
     assert all(figure > 0 for figure in figures.values())
+
+
+def test_the_start_benchmark_prints_its_question_and_its_figures(tmp_path: Path) -> None:
+    words = ["--accounts", "20", "--rounds", "1", "--json", "figures.json", "--scratch", "."]
+    command = [sys.executable, str(BENCH.with_name("bench_server_start.py")), *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How long does a server take to start")
+    [case] = json.loads((tmp_path / "figures.json").read_text())["cases"]
+    assert case["accounts"] == 20
+    assert case["multiples"]["memory preload"] == 1
+    for what in ("seconds", "mebibytes", "multiples"):
+        assert len(case[what]) == 5
+        assert all(figure > 0 for figure in case[what].values())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["figures.json"]
+
+
+def test_the_push_benchmark_prints_its_question_and_a_ratio_for_each(tmp_path: Path) -> None:
+    options = ["--accounts", "40", "--rounds", "1", "--json", "figures.json"]
+    command = [sys.executable, str(BENCH.with_name("bench_push.py")), *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("How many accounts a second can be handed to a server?")
+    assert len(re.findall(r" \d+\.\d\d +\d+\.\d\d$", done.stdout, re.MULTILINE)) == 4
+    rates = json.loads((tmp_path / "figures.json").read_text())["rates"]
+    assert {name: len(found) for name, found in rates.items()} == dict.fromkeys(
+        ("bare pipelined loop", "push(guard=False)", "push", "one by one"), 1
+    )
+
+
+def test_the_writers_benchmark_prints_its_question_and_both_ratios(tmp_path: Path) -> None:
+    options = ["--users", "20", "--rounds", "2", "--all", "--json", "figures.json", "--directory", "."]
+    command = [sys.executable, str(BENCH.with_name("bench_writers.py")), *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("What does it cost to write users down, beside issuing them?")
+    assert len(re.findall(r"ratio to issuing and .*: \d+\.\d{3} \(rounds", done.stdout)) == 2
+    record = json.loads((tmp_path / "figures.json").read_text())
+    assert {name: len(found) for name, found in record["costs"].items()} == dict.fromkeys(record["costs"], 2)
+    assert len(record["costs"]) == 10
+    assert len(record["figures"]) == 12
+    assert all(figure > 0 for figure in record["figures"].values())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["figures.json"]

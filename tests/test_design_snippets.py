@@ -3,6 +3,7 @@
 import os
 import pickle
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -127,9 +128,31 @@ def test_many_users(orders: Account) -> None:
     list(natscreds.issue_users(orders, names, template, on_progress=lambda done, total: told.append((done, total))))
     assert told[-1] == (20, 20)
     report = natscreds.writers.write_directory(natscreds.issue_users(orders, names, template), "out")
-    assert report.written == len(os.listdir("out")) == 20
+    assert report.written == len(list(Path("out").glob("*.creds"))) == 20
     for user in natscreds.issue_users(orders, names, template):
         assert pickle.loads(pickle.dumps(user)).creds.text == user.creds.text  # noqa: S301  # our own pickle
+
+
+def test_many_users_elsewhere(orders: Account) -> None:
+    names = [f"d-{number}" for number in range(30)]
+    template = UserTemplate(publish=["devices.{name}.>"], private_inbox=True, expires_in=timedelta(days=30))
+    told: list[tuple[int, int | None]] = []
+    users = natscreds.issue_users(
+        orders, names, template, workers=2, on_progress=lambda done, total: told.append((done, total))
+    )
+    assert [user.name for user in users] == names
+    assert told[-1] == (30, 30)
+    with ThreadPoolExecutor() as anything_with_submit:
+        users = natscreds.issue_users(orders, names, template, executor=anything_with_submit)
+        assert [user.name for user in users] == names
+    chunks = natscreds.bulk.plan(orders, names, template, chunk_size=1_000)
+    rows = natscreds.bulk.run(next(iter(chunks)))
+    assert [name for name, *_ in rows] == names
+    report = natscreds.writers.write_directory(natscreds.issue_users(orders, names, template), "out", resume=True)
+    assert report.written == 30
+    assert (
+        natscreds.writers.write_directory(natscreds.issue_users(orders, names, template), "out", resume=True).kept == 30
+    )
 
 
 def test_trust_read_from_text(operator: Operator, orders: Account) -> None:

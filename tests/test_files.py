@@ -563,6 +563,16 @@ def test_a_relative_directory_is_made_below_the_working_directory(
     assert contents(tmp_path / "a" / "b") == {"x": SECRET}
 
 
+def test_a_missing_directory_is_made_only_where_that_is_wanted(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        SecretDirectory(tmp_path / "new", make=False)
+    assert not (tmp_path / "new").exists()
+    SecretDirectory(tmp_path / "new").close()
+    with SecretDirectory(tmp_path / "new", make=False) as directory:
+        directory.write("a", b"a")
+        assert directory.read("a") == b"a"
+
+
 def test_two_listings_do_not_disturb_each_other(tmp_path: Path) -> None:
     with SecretDirectory(tmp_path) as directory:
         for number in range(50):

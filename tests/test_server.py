@@ -244,11 +244,6 @@ def test_what_is_neither_chain_object_nor_text_is_refused(value: str) -> None:
         config(value)
 
 
-def test_resolvers_other_than_memory_are_named_as_unknown() -> None:
-    with pytest.raises(ValueError, match="\"memory\", got 'full'"):
-        config(SignedOperator(), resolver="full")
-
-
 @pytest.mark.parametrize(
     "listen",
     ["127.0.0.1:4222", "localhost:65535", "0.0.0.0:-1", "[::]:1", "[fe80::1%eth0]:4222", "nats-1.example.com:80"],

@@ -1,12 +1,25 @@
 """Never run: mypy and basedpyright read it, so that the types a user sees stay what they are."""
 
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
 import natscreds
-from natscreds import Account, Creds, KeyPair, KeyType, Operator, PublicKey, Role, Signer, User, UserTemplate
-from natscreds.bulk import Users
+from natscreds import (
+    Account,
+    AccountTemplate,
+    Creds,
+    KeyPair,
+    KeyType,
+    Operator,
+    PublicKey,
+    Role,
+    Signer,
+    User,
+    UserTemplate,
+)
+from natscreds.bulk import Accounts, Chunk, Plan, Users
 from natscreds.chain import Chain
 from natscreds.claims import AccountClaims, Claims, OperatorClaims, UserClaims
 from natscreds.creds import NatsPyArguments
@@ -69,6 +82,22 @@ def bulk() -> None:
     assert_type(next(users), User)
     natscreds.issue_users(orders, [{"name": "a", "site": "b"}], UserTemplate(publish=["{site}.>"], fields=["site"]))
     natscreds.writers.write_directory(users, "out")
+    executor: Executor = ThreadPoolExecutor()
+    secret = natscreds.bulk.new_secret()
+    more = natscreds.issue_users(
+        orders, iter(["a"]), UserTemplate(), executor=executor, derive_from=secret, generations={"a": 1}, ordered=False
+    )
+    assert_type(more.skip(["a"]), Users)
+    natscreds.issue_users(orders, ["a"], UserTemplate(), signer=RemoteSigner(), workers=None)
+    natscreds.issue_users(orders, ["a"], UserTemplate(), signer=RemoteSigner, workers=2)
+    chunks = natscreds.bulk.plan(orders, ["a"], UserTemplate(), chunk_size=10)
+    assert_type(chunks, Plan)
+    assert_type(next(chunks), Chunk)
+    assert_type(natscreds.bulk.run(next(iter(chunks))), list[tuple[str, ...]])
+    assert_type(chunks.users([]), list[User])
+    accounts = natscreds.issue_accounts(Operator.create("acme"), ["a"], AccountTemplate(jetstream=True), workers=2)
+    assert_type(accounts, Accounts)
+    assert_type(next(accounts), Account)
 
 
 def trust() -> None:
@@ -77,7 +106,8 @@ def trust() -> None:
     assert_type(natscreds.tokens.parse("a.b.c", UserClaims), UnverifiedToken[UserClaims])
     assert_type(natscreds.tokens.verify("a.b.c", UserClaims), Token[UserClaims])
     assert_type(natscreds.tokens.verify("a.b.c", UserClaims).claims.nats.issuer_account, str)
-    assert_type(natscreds.server.config("o", ["a"]), str)
+    assert_type(natscreds.server.config("o", ["a"]), natscreds.server.Configuration)
+    assert_type(natscreds.server.fragment("o", ["a"]).problems, tuple[Problem, ...])
     operator = Operator.create("acme")
     assert_type(natscreds.check_hierarchy(operator, ["a", operator.create_account("b")], now=1), list[Problem])
     assert_type(natscreds.diagram("o", iter([operator.create_account("b")])), str)

@@ -1,7 +1,8 @@
 """What `bench_issue.py` is measured against: other libraries, each in a process of its own.
 
 A peer reads a job (JSON on standard input: how many users, the account's public key, the seed of a throw-away signing
-key) and answers with what it measured of itself and one token. What is not on the machine is skipped, with the reason.
+key, and what else one of them needs) and answers with what it measured of itself and one token. What is not on the
+machine is skipped, with the reason.
 """
 
 import importlib.util
@@ -16,6 +17,8 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 NATS_JWT = "nats-jwt==0.2.2"
+NATS_NSC = "nats-nsc==0.4.1"
+NSC = "v2.12.2"
 
 
 class Peer(NamedTuple):
@@ -89,11 +92,37 @@ def python(_: Path) -> Peer:
     """Find or fetch nats-jwt: the dependency group `peers`, or a throw-away environment of uv's."""
     interpreter = [sys.executable]
     if importlib.util.find_spec("nats_jwt") is None:
-        interpreter = [need("uv"), "run", "-q", "--no-project", "--python", sys.executable]
-        interpreter += ["--with", NATS_JWT, "python"]
-        run([*interpreter, "-c", "import nats_jwt"])
+        interpreter = throw_away(NATS_JWT, "nats_jwt")
     figures = {"token": "token only: it writes no creds text"}
     return Peer("PyPI, nats-jwt 0.2.2", [*interpreter, str(HERE / "python" / "issue.py")], figures, False, 0.1)
+
+
+def nats_nsc(_: Path) -> Peer:
+    """Fetch nats-nsc, which needs an older nkeys than nats-jwt: always a throw-away environment of uv's."""
+    interpreter = throw_away(NATS_NSC, "nats_nsc")
+    figures = {"token": "token only: it makes no keys (nkeys 0.1 does) and writes no creds text"}
+    return Peer("PyPI, nats-nsc 0.4.1", [*interpreter, str(HERE / "nats_nsc" / "issue.py")], figures, False, 0.05)
+
+
+def throw_away(requirement: str, module: str) -> list[str]:
+    """Return what starts Python in an environment of uv's with that *requirement*, seen to import its *module*."""
+    # The interpreter itself, not the environment's: that would bring its packages along.
+    interpreter = [need("uv"), "run", "-q", "--no-project", "--isolated", "--python", os.path.realpath(sys.executable)]
+    interpreter += ["--with", requirement, "python"]
+    run([*interpreter, "-c", f"import {module}"])
+    return interpreter
+
+
+def nsc(scratch: Path) -> Peer:
+    """Find nsc, or build it into the scratch directory."""
+    program, version = shutil.which("nsc"), "as installed"
+    if program is None:
+        program, version = str(scratch / "bin" / "nsc"), NSC
+        environment = {**os.environ, "GOBIN": str(scratch / "bin")}
+        run([need("go"), "install", f"github.com/nats-io/nsc/v2@{NSC}"], env=environment, cwd=scratch)
+    figures = {"creds": "one `nsc add user` each: key, token and creds in files"}
+    command = [sys.executable, str(HERE / "nsc" / "issue.py"), program]
+    return Peer(f"nsc {version}", command, figures, share=0.002)
 
 
 def js(scratch: Path) -> Peer:
@@ -105,4 +134,10 @@ def js(scratch: Path) -> Peer:
     return Peer("npm, @nats-io/jwt 0.0.11", [node, str(home / "issue.mjs")], figures, share=0.003)
 
 
-CONTENDERS: Mapping[str, Callable[[Path], Peer]] = {"Go": go, "PyPI": python, "npm": js}
+CONTENDERS: Mapping[str, Callable[[Path], Peer]] = {
+    "Go": go,
+    "nats-jwt": python,
+    "nats-nsc": nats_nsc,
+    "npm": js,
+    "nsc": nsc,
+}

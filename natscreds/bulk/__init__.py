@@ -112,7 +112,7 @@ def issue_users(
 
 
 def issue_accounts(
-    operator: Operator,
+    operator: Operator | str,
     names: Iterable[Row],
     template: AccountTemplate,
     *,
@@ -133,7 +133,7 @@ def issue_accounts(
     Each has its token and the signing keys that the template asks for; the identity's key only with *keep_identity*.
 
     Args:
-        operator: The operator, with a key that may sign accounts.
+        operator: The operator or its token's text, with a key that may sign accounts.
         names: Names; a name stands once. Any iterable, read as accounts are asked for.
         template: What the accounts have in common.
         signer: A key of the operator to sign with, instead of the first signing key held; or a function that makes it.

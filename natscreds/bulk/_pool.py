@@ -41,7 +41,7 @@ class Submits(Protocol):
 
 def _begin() -> None:
     """Prepare a worker: it lets the driver answer Ctrl-C, and ends when the driver does, however that ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be kept from the beginning
     driver = parent_process()
 
     def follow() -> None:
@@ -57,9 +57,24 @@ def processes(workers: int) -> Generator[Submits, None, None]:
     """Run so many processes, started anew ("spawn"), until the block is left; what did not begin then never does."""
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
     try:
+        with _without_interrupts():  # which the processes started here keep
+            pool.submit(os.getpid)
         yield cast("Submits", pool)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _without_interrupts() -> Generator[None, None, None]:
+    """Put Ctrl-C off until the block is left, where the system can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def given(executor: object) -> nullcontext[Submits]:

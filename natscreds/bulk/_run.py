@@ -84,7 +84,6 @@ class Run(Iterator[ItemT], Generic[ItemT]):
         self._skipped: frozenset[str] = frozenset()
         self._total = len(names) if isinstance(names, Collection) else None
         self._run: Generator[ItemT, None, None] | None = None
-        self._closed = False
         self.job = urandom(16).hex()
 
     # What a kind of run brings.
@@ -138,17 +137,16 @@ class Run(Iterator[ItemT], Generic[ItemT]):
         return self
 
     def __next__(self) -> ItemT:
-        if self._closed:
-            raise StopIteration
-        if self._run is None:
-            self._run = self._issue()
-        return next(self._run)
+        run = self._run
+        if run is None:
+            run = self._run = self._issue()
+        return next(run)
 
     def close(self) -> None:
         """End the run; no further one is issued, and processes that were started for it end."""
-        self._closed = True
-        if self._run is not None:
-            self._run.close()
+        if self._run is None:
+            self._run = self._issue()
+        self._run.close()  # one that did not begin begins no more
 
     def __enter__(self) -> Self:
         return self
@@ -160,9 +158,9 @@ class Run(Iterator[ItemT], Generic[ItemT]):
 
     def _issue(self) -> Generator[ItemT, None, None]:
         issued = self._issue_here() if self._elsewhere is None else self._issue_elsewhere(self._elsewhere)
-        if self._on_progress is None:
-            yield from issued
-            return
+        return issued if self._on_progress is None else self._telling(issued, self._on_progress)
+
+    def _telling(self, issued: Generator[ItemT, None, None], progress: Progress) -> Generator[ItemT, None, None]:
         done, told = 0, time.monotonic()
         try:
             for item in issued:
@@ -170,10 +168,10 @@ class Run(Iterator[ItemT], Generic[ItemT]):
                 done += 1
                 if (now := time.monotonic()) - told >= _PAUSE:
                     told = now
-                    self._on_progress(done, self._total)
+                    progress(done, self._total)
         finally:
             issued.close()
-        self._on_progress(done, self._total)
+        progress(done, self._total)
 
     def _issue_here(self) -> Generator[ItemT, None, None]:
         press = self._press()
@@ -218,30 +216,23 @@ class Run(Iterator[ItemT], Generic[ItemT]):
 
     def batches(self, size: int) -> Generator[list[Row], None, None]:
         """Yield the rows that are asked for, *size* at a time; what is wrong with one comes after those before it."""
-        seen, skipped = Seen(), self._skipped
+        is_new, skipped = Seen().add, self._skipped
         rows: list[Row] = []
         fault: Exception | None = None
-        source = iter(self._names)
-        while fault is None:
-            try:
-                row = next(source)
+        try:
+            for row in self._names:
                 name = name_in(row)
-                if name in skipped:
+                if skipped and name in skipped:
                     continue
-                if not seen.add(name):
-                    fault = InvalidClaimsError.one(
-                        "$.name", "name-repeated", f"a name stands once in a run, got {name!a} again"
-                    )
-                    break
-            except StopIteration:
-                break
-            except Exception as error:  # the row's, or whatever reading the names raised
-                fault = error
-                break
-            rows.append(row)
-            if len(rows) == size:
-                yield rows
-                rows = []
+                if not is_new(name):
+                    told = f"a name stands once in a run, got {name!a} again"
+                    raise InvalidClaimsError.one("$.name", "name-repeated", told)
+                rows.append(row)
+                if len(rows) == size:
+                    yield rows
+                    rows = []
+        except Exception as error:  # the row's, or whatever reading the names raised
+            fault = error
         if rows:
             yield rows
         if fault is not None:

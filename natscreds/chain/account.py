@@ -1,5 +1,6 @@
 """An account with the keys held for it: it makes users."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from os import urandom
@@ -21,7 +22,17 @@ from natscreds.nkeys import Entropy, KeyPair, KeyType, PublicKey, Signer
 if TYPE_CHECKING:
     from natscreds.chain.operator import Operator
 
-__all__ = ["Account", "Role"]
+__all__ = ["Account", "Earlier", "Role", "digest"]
+
+Earlier = tuple[tuple[bytes, frozenset[str]], ...]
+"""Tokens that another was made from, oldest first: the digest of each, and the signing keys it listed."""
+
+_REMEMBERED = 64
+
+
+def digest(jwt: str) -> bytes:
+    """Return what a token is recognised by in an account's history."""
+    return hashlib.sha256(jwt.encode()).digest()
 
 
 class Role:
@@ -55,9 +66,11 @@ class Account:
         jwt: The token's text.
         claims: What it says.
         key: The identity's key pair, or `None`.
+        earlier: The tokens that this one was made from here, at most 64: a push to servers tells by them whether it is
+            an edit of the token that servers hold.
     """
 
-    __slots__ = ("_dropped", "_signers", "_strict", "claims", "jwt", "key")
+    __slots__ = ("_dropped", "_signers", "_strict", "claims", "earlier", "jwt", "key")
 
     def __init__(
         self,
@@ -68,6 +81,7 @@ class Account:
         signers: tuple[Signer, ...],
         strict: bool,
         dropped: tuple[Problem, ...] = (),
+        earlier: Earlier = (),
     ) -> None:
         """Put together what was just signed; `Operator.create_account` and `load` are the usual ways."""
         self.jwt = jwt
@@ -76,6 +90,7 @@ class Account:
         self._signers = signers
         self._strict = strict
         self._dropped = dropped
+        self.earlier = earlier
 
     @classmethod
     def load(
@@ -118,7 +133,9 @@ class Account:
         kept = {signer.public: signer for signer in (*self._signers, *more)}
         known = {claims.sub, *_listed(claims)}
         signers = tuple(signer for public, signer in kept.items() if public in known)
-        return Account(jwt, claims, key=self.key, signers=signers, strict=strict)
+        listed = frozenset(_listed(self.claims))
+        earlier = (*self.earlier[1 - _REMEMBERED :], (digest(self.jwt), listed))
+        return Account(jwt, claims, key=self.key, signers=signers, strict=strict, earlier=earlier)
 
     @property
     def name(self) -> str:
@@ -173,7 +190,7 @@ class Account:
     def without_identity(self) -> "Account":
         """Return the account without the identity's key: what a service that makes users should hold."""
         signers = tuple(signer for signer in self._signers if signer.public != self.public)
-        return Account(self.jwt, self.claims, key=None, signers=signers, strict=self._strict)
+        return Account(self.jwt, self.claims, key=None, signers=signers, strict=self._strict, earlier=self.earlier)
 
     def mint(self, *, role: str | None = None, signer: SignerOrSeed | None = None) -> Mint:
         """Choose who signs users: the role's key; else the first plain signing key held; else the identity.

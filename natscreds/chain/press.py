@@ -9,6 +9,7 @@ goes the plain way, which also finds the words for what is wrong.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from os import urandom
 
@@ -68,7 +69,7 @@ class Press:
         exp: Their last second of validity; 0 is never.
     """
 
-    __slots__ = ("_form", "_unchecked", "exp", "mint", "second", "template")
+    __slots__ = ("_form", "_names_only", "_unchecked", "exp", "mint", "second", "template")
 
     seed_size = 32
     """Bytes that each user's keys are made of."""
@@ -80,6 +81,7 @@ class Press:
         self.second = second
         self.exp = exp
         self._unchecked = True
+        self._names_only = False
         self._form: _Form | None = None
 
     @property
@@ -122,6 +124,8 @@ class Press:
             InvalidClaimsError: A name or value that does not fit the template, or the role.
         """
         name = name_of(name_in(row))
+        if isinstance(row, str) and self._names_only and _is_plain(row):
+            return
         claims = self.mint.claims(
             self.template, name, _ANY_KEY, exp=self.exp, row=None if isinstance(row, str) else row
         )
@@ -129,6 +133,9 @@ class Press:
         if guard is not None:
             guard.check(claims)
             self.mint.check_expiry(self.exp)
+        # Once one name has passed, all that are one literal token do, where nothing else differs.
+        tagged = self.template.fills_tags or (guard is not None and guard.reads_tags)
+        self._names_only = len(self.template.values) == 1 and not tagged
 
     def _plain(self, row: Row, seed: bytes) -> User:
         """Issue one user the plain way; after the first, see whether the quick way gives the same."""
@@ -157,12 +164,12 @@ class Press:
 class _Form:
     """The texts of one press with holes in them, and what may fill the holes."""
 
-    __slots__ = ("_fields", "_fits", "_identity", "_inbox", "_pick", "_sign", "_tags", "_template", "_text")
+    __slots__ = ("_fields", "_fits", "_identity", "_inbox", "_parts", "_pick", "_sign", "_tags", "_tails", "_template")
 
     def __init__(
-        self, press: Press, sign: Callable[[bytes], bytes], identity: str, text: str, order: list[int]
+        self, press: Press, sign: Callable[[bytes], bytes], identity: list[str], parts: list[str], order: list[int]
     ) -> None:
-        """Note the *identity* the id is made of, the JSON *text*, and the *order* in which its holes are filled."""
+        """Note the *identity* the id is made of and the JSON *parts*, both cut at holes, and the *order* of these."""
         template = press.template
         self._template = template
         self._fields = template.values[1:]
@@ -172,8 +179,11 @@ class _Form:
         self._inbox = template.private_inbox or press.mint.private_inbox
         self._sign = sign
         self._identity = identity
-        self._text = text
-        self._pick = itemgetter(*order)
+        *self._parts, last = parts
+        # Picks part, hole, part, hole … from the parts and, behind them, what fills the holes.
+        self._pick = itemgetter(*chain.from_iterable((at, len(order) + hole) for at, hole in enumerate(order)))
+        # What stands behind the last hole is encoded once for each of three ways to come to whole groups of 3 bytes.
+        self._tails = [(last[:cut].encode("ascii"), b64encode(last[cut:].encode("ascii"))) for cut in (0, 2, 1)]
 
     def strike(self, rows: Sequence[Row], seeds: bytes) -> list[User]:
         """Issue users for the first of *rows*, as far as they are plain: the one fast path, equal to `Mint.issue`."""
@@ -181,19 +191,22 @@ class _Form:
         raw = [seeds[at : at + 32] for at in range(0, 32 * len(filled), 32)]
         publics = nkey_texts(KeyType.USER.public_head, [_sodium.key_pair(seed)[0] for seed in raw])
         secrets = nkey_texts(KeyType.USER.seed_head, raw)
+        before, between, after = self._identity
         ids = b32_texts(
-            [digest((self._identity % (one[0], public)).encode()) for one, public in zip(filled, publics, strict=True)]
+            [
+                digest(f"{before}{values[0]}{between}{public}{after}".encode("ascii"))
+                for values, public in zip(filled, publics, strict=True)
+            ]
         )
-        text, pick, sign, inbox, issued = self._text, self._pick, self._sign, self._inbox, User.issued
-        payloads = [
-            text % pick((one, public, *values)) for one, public, values in zip(ids, publics, filled, strict=True)
-        ]
-        signed = [b"%b.%b" % (_HEADER, b64encode(payload.encode("ascii"))) for payload in payloads]
-        jwts = [b"%b.%b" % (one, b64encode(sign(one))) for one in signed]
-        return [
-            issued(jwt.decode("ascii"), values[0], PublicKey(public), seed, inbox)
-            for jwt, values, public, seed in zip(jwts, filled, publics, secrets, strict=True)
-        ]
+        parts, pick, tails, sign, inbox = self._parts, self._pick, self._tails, self._sign, self._inbox
+        users: list[User] = []
+        for values, public, secret, one in zip(filled, publics, secrets, ids, strict=True):
+            payload = "".join(pick((*parts, one, public, *values))).encode("ascii")
+            filler, tail = tails[len(payload) % 3]
+            signed = b"%b.%b%b" % (_HEADER, b64encode(payload + filler), tail)
+            jwt = b"%b.%b" % (signed, b64encode(sign(signed)))
+            users.append(User.issued(jwt.decode("ascii"), values[0], PublicKey(public), secret, inbox))
+        return users
 
     def _filled(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
         """Return the values of the first *rows*, up to the first one that needs a closer look."""
@@ -237,14 +250,14 @@ def _form_of(press: Press) -> _Form | None:
     columns = dict(zip(template.values, marks[2:], strict=True))
     claims = mint.claims(template, columns["name"], marks[1], exp=press.exp, row=columns).prepared()
     claims = msgspec.structs.replace(claims, iss=mint.signer.public, iat=press.second)
-    identity, _ = _holes(encode(standard(claims)).decode(), stem)
-    text, order = _holes(encode(msgspec.structs.replace(claims, jti=marks[0])).decode(), stem)
+    identity, _ = _cut(encode(standard(claims)).decode(), stem)
+    text = encode(msgspec.structs.replace(claims, jti=marks[0])).decode()
     if len(text) > _LONGEST or not text.isascii():
         return None
-    return _Form(press, mint.signer.sign, identity, text, order)
+    return _Form(press, mint.signer.sign, identity, *_cut(text, stem))
 
 
-def _holes(text: str, stem: str) -> tuple[str, list[int]]:
-    """Return *text* with `%s` at each mark, and which marks those were."""
-    marks = re.compile(rf"{stem}(\d+)z")
-    return marks.sub("%s", text.replace("%", "%%")), [int(mark) for mark in marks.findall(text)]
+def _cut(text: str, stem: str) -> tuple[list[str], list[int]]:
+    """Return *text* in parts, cut out of it its marks, and which marks those were."""
+    pieces = re.split(rf"{stem}(\d+)z", text)
+    return pieces[::2], [int(mark) for mark in pieces[1::2]]

@@ -1,54 +1,54 @@
 """Configuration text for nats-server, from a signed chain.
 
-`config` writes the part that makes a server trust an operator and know its accounts: the operator's token, the system
-account, and a resolver. What goes in is signed text; what comes out is a file for `nats-server -c`.
+`config` writes a whole file, `fragment` the part that makes a server trust an operator and find its accounts: the
+operator's token, the system account, and a resolver. What goes in is signed text; what comes out is for
+`nats-server -c`, or for an `include` in a file written by hand.
 
 Names never reach the text, nor does anything else that whoever holds an account chooses: tokens are base64url, keys are
 checked nkeys, and what the caller gives (an address, a directory) stands as a quoted string, in which the server reads
 no variables and no comments. An account named `x"` and a newline would otherwise write settings of its own.
 """
 
-import re
 from collections.abc import Iterable
-from os import PathLike, fspath
-from typing import Protocol
+from datetime import timedelta
+from os import PathLike
 
-from natscreds import nkeys, tokens
-from natscreds.claims import AccountClaims, OperatorClaims
-from natscreds.errors import InvalidClaimsError, TokenError, UntrustedIssuerError
-from natscreds.nkeys import KeyType, PublicKey
-from natscreds.tokens import Token
+from natscreds import tokens
+from natscreds.claims import AccountClaims
+from natscreds.errors import InvalidClaimsError, Problem
+from natscreds.server._network import TLS, Cluster, listening
+from natscreds.server._resolver import Resolver
+from natscreds.server._text import quoted
+from natscreds.server._vouched import (
+    AccountLike,
+    OperatorLike,
+    accounts_of,
+    operator_of,
+    system_account_of,
+    token_text,
+)
 
-__all__ = ["AccountLike", "OperatorLike", "config"]
-
-_TOKEN = re.compile(r"eyJ[A-Za-z0-9_.-]+")
-_HOST = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]")
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
-# C0, C1, the two separators that end a line for some readers, and what has no UTF-8.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-
-class AccountLike(Protocol):
-    """What `config` needs of an account: `natscreds.Account` has it."""
-
-    @property
-    def jwt(self) -> str:
-        """The account's signed text."""
-        ...
+__all__ = ["AccountLike", "Configuration", "OperatorLike", "config", "fragment"]
 
 
-class OperatorLike(Protocol):
-    """What `config` needs of an operator: `natscreds.Operator` has it."""
+class Configuration(str):
+    """The text of a configuration, a `str` like any other, that also knows what is doubtful about it.
 
-    @property
-    def jwt(self) -> str:
-        """The operator's signed text."""
-        ...
+    What is made of it (a slice, a joined text) is a plain `str`.
 
-    @property
-    def system_account(self) -> AccountLike | None:
-        """The system account, if its token is at hand."""
-        ...
+    Attributes:
+        problems: Warnings: what servers take, and is perhaps not meant.
+    """
+
+    __slots__ = ("problems",)
+
+    problems: tuple[Problem, ...]
+
+    def __new__(cls, text: str, problems: tuple[Problem, ...] = ()) -> "Configuration":
+        """Put text and warnings together."""
+        made = super().__new__(cls, text)
+        made.problems = problems
+        return made
 
 
 def config(
@@ -57,9 +57,18 @@ def config(
     *,
     resolver: str = "memory",
     listen: str = "127.0.0.1:4222",
+    directory: str | PathLike[str] | None = None,
+    allow_delete: bool = False,
+    limit: int | None = None,
+    interval: timedelta | None = None,
+    ttl: timedelta | None = None,
+    timeout: timedelta | None = None,
+    server_name: str | None = None,
     jetstream: str | PathLike[str] | None = None,
+    tls: TLS | None = None,
+    cluster: Cluster | None = None,
     system_account: AccountLike | str | None = None,
-) -> str:
+) -> Configuration:
     """Write a server's configuration.
 
     Equal input gives equal text: accounts stand in the order of their keys. No clock is read, so a token that has
@@ -67,143 +76,146 @@ def config(
 
     Every configuration has a system account. nats-server 2.15 itself does without one as long as the resolver is the
     memory and JetStream is off, with a warning and without any `$SYS` service; with JetStream, or when the operator's
-    token names a system account that is not preloaded, it refuses to start, and `nats-server -t` does not notice. A
-    system account that may itself use JetStream keeps a server with JetStream from starting.
+    token names a system account that is not preloaded, it refuses to start, and `nats-server -t` does not notice.
 
     Args:
         operator: The operator, or its token's text.
-        accounts: The accounts the server knows from the start, or their tokens' texts.
+        accounts: The accounts the server knows from the start, or their tokens' texts. With a full or cache resolver
+            each start writes them into the directory where it has none or an older one, so one that was deleted and
+            stands here comes back: give few, and push the others, or seed the directory with
+            `natscreds.server.write_resolver_directory`. None with a URL.
         resolver: Where the server finds accounts. `"memory"`: those given here and no others, for as long as it runs.
+            `"full"`: all of them in *directory*, changed by those who push, the same on all servers of a cluster.
+            `"cache"`: those it was asked for, got from servers with a full resolver. `"https://…"`: an HTTP server
+            that gives `<URL>/<account key>`, and 200 for the bare URL, without which nats-server does not start.
         listen: Where clients connect, `"HOST:PORT"`; the port is -1 for a free one, the host is spelled out
             (`"0.0.0.0:4222"` is every interface), an IPv6 address stands in brackets.
+        directory: Of a full or cache resolver: where the server keeps accounts. Made if need be, for its owner only; a
+            relative one lies below wherever the server is started.
+        allow_delete: Of a full resolver: whether accounts can be deleted over the wire. Such an order never expires
+            and can be repeated by whoever saw it: to disable an account does as well.
+        limit: Of a full or cache resolver: how many accounts it keeps. A full one then refuses more, and its default is
+            no limit; a cache drops those not used for the longest time, and its default is 1,000.
+        interval: Of a full resolver: how often servers compare; the default is a minute. At least a second.
+        ttl: Of a cache: how long it keeps an account before it asks again; the default is until the token expires,
+            which may be never. At least a second.
+        timeout: Of a full or cache resolver: how long to wait for another server's answer; the default is 1.9 s.
+        server_name: The server's name, which reports tell; a cluster with JetStream needs it. Letters, digits, `.`,
+            `_` and `-`.
         jetstream: The directory in which JetStream stores, which turns it on; None leaves it off. A relative one lies
             below wherever the server is started.
+        tls: The certificate for clients. Without, what listens beyond the loopback interface gets a warning.
+        cluster: The other servers.
         system_account: The system account, or its token's text. None: the one among *accounts* that the operator's
-            token names, or else the operator's own `system_account`.
+            token names, or else the operator's own `system_account`; with a URL the name in the token is enough.
 
     Returns:
-        The text of a configuration file, ASCII unless *jetstream* is not; it holds no secret.
+        The text of a configuration file, ASCII unless a path is not; it holds no secret. A `str` whose `problems` are
+        warnings.
 
     Raises:
         TypeError: *accounts* is one text instead of several, or something is neither chain object nor text.
-        ValueError: An unknown resolver, or an address or directory that cannot stand in a configuration.
+        ValueError: An unknown resolver, a keyword that the resolver does not have or one that it needs, or a value that
+            cannot stand in a configuration.
         TokenError: A text is not a token, or one of another kind.
         BadSignatureError: A token's signature does not hold.
         UntrustedIssuerError: The operator does not stand behind an account: its token is signed neither by one of the
             operator's signing keys nor, unless the operator is strict, by its identity. nats-server starts with such
             an account and refuses its users.
         InvalidClaimsError: Two accounts with one key, of which nats-server would silently take the last; no system
-            account; or another one than the operator's token names.
+            account; another one than the operator's token names; or one that may use JetStream on a server with
+            JetStream, which then does not start.
     """
-    if resolver != "memory":
-        raise ValueError(f'a resolver is "memory", got {resolver!r}')
-    lines = [f"listen: {_quoted(_address(listen))}"]
-    if jetstream is not None:
-        lines += ["jetstream: {", f"  store_dir: {_quoted(_directory(jetstream))}", "}"]
-    root = tokens.verify(_text(operator, "an operator"), OperatorClaims)
-    known = _accounts(root, accounts)
-    system = _system_account(root, known, operator, system_account)
-    lines += [
-        f"# operator {root.claims.sub}",
-        f"operator: {_quoted(_token(root.text))}",
-        f"system_account: {_quoted(system)}",
-        "resolver: MEMORY",
-        "resolver_preload: {",
-        *(f"  {_quoted(key)}: {_quoted(known[key])}" for key in sorted(known)),
-        "}",
-    ]
-    return "\n".join(lines) + "\n"
+    chosen = Resolver(
+        resolver,
+        directory=directory,
+        allow_delete=allow_delete,
+        limit=limit,
+        interval=interval,
+        ttl=ttl,
+        timeout=timeout,
+    )
+    lines, doubts = listening(listen=listen, server_name=server_name, jetstream=jetstream, tls=tls, cluster=cluster)
+    lines += _trust(operator, accounts, chosen, system_account, jetstream=jetstream is not None)
+    return _configuration(lines, (*doubts, *chosen.problems))
 
 
-def _accounts(root: Token[OperatorClaims], accounts: Iterable[AccountLike | str]) -> dict[PublicKey, str]:
-    """Return the texts of *accounts* by key."""
-    if isinstance(accounts, str | bytes | bytearray):
-        raise TypeError("accounts are several: put the one in a list")
-    known: dict[PublicKey, str] = {}
-    for account in accounts:
-        key, text = _account(root, account)
-        if key in known:
-            raise InvalidClaimsError.one("$.sub", "same-account", f"an account stands once, {key} came twice")
-        known[key] = text
-    return known
-
-
-def _account(root: Token[OperatorClaims], account: AccountLike | str) -> tuple[PublicKey, str]:
-    """Return key and text of one account that the operator stands behind."""
-    token = tokens.verify(_text(account, "an account"), AccountClaims)
-    claims = token.claims
-    key = nkeys.parse_public(claims.sub, KeyType.ACCOUNT)
-    if claims.iss not in root.claims.trusted_keys:
-        strict = root.claims.nats.strict_signing_key_usage
-        rule = "one of its signing keys" if strict else "its identity or one of its signing keys"
-        raise UntrustedIssuerError(
-            f"operator {root.claims.sub} signs accounts with {rule}, account {key} is signed by {claims.iss}"
-        )
-    return key, _token(token.text)
-
-
-def _system_account(
-    root: Token[OperatorClaims],
-    known: dict[PublicKey, str],
+def fragment(
     operator: OperatorLike | str,
-    given: AccountLike | str | None,
-) -> PublicKey:
-    """Return the system account's key, and see to it that *known* has its text."""
-    path, named = "$.nats.system_account", root.claims.nats.system_account
-    if given is None:
-        for key in known:
-            if key == named:
-                return key
-        given = None if isinstance(operator, str) else operator.system_account
-    if given is None:
-        found = f"its token names {named}, which is not among them" if named else "its token names none"
-        raise InvalidClaimsError.one(
-            path, "no-system-account", f"operator or accounts supply the system account; {found}"
-        )
-    key, text = _account(root, given)
-    if named not in ("", key):
-        raise InvalidClaimsError.one(path, "other-system-account", f"the operator's token names {named}, got {key}")
-    if known.setdefault(key, text) != text:
-        raise InvalidClaimsError.one("$.sub", "same-account", f"an account stands once, {key} came with two tokens")
-    return key
+    accounts: Iterable[AccountLike | str] = (),
+    *,
+    resolver: str = "memory",
+    directory: str | PathLike[str] | None = None,
+    allow_delete: bool = False,
+    limit: int | None = None,
+    interval: timedelta | None = None,
+    ttl: timedelta | None = None,
+    timeout: timedelta | None = None,
+    system_account: AccountLike | str | None = None,
+) -> Configuration:
+    """Write the part of a configuration that says whom to trust and where accounts are: for `include "accounts.conf"`.
+
+    The rest (where to listen, TLS, clusters, JetStream) stays in a file written by hand. nats-server looks for the
+    included file beside the one that includes it.
+
+    Args:
+        operator: As for `config`, and so are all others.
+        accounts: The accounts the server knows from the start.
+        resolver: Where the server finds accounts.
+        directory: Where a full or cache resolver keeps them.
+        allow_delete: Whether a full resolver takes deletions.
+        limit: How many accounts a full or cache resolver keeps.
+        interval: How often full resolvers compare.
+        ttl: How long a cache keeps an account.
+        timeout: How long to wait for another server's answer.
+        system_account: The system account.
+
+    Returns:
+        As `config`.
+
+    Raises:
+        TypeError: As `config`.
+        ValueError: As `config`.
+        NatsCredsError: As `config`.
+    """
+    chosen = Resolver(
+        resolver,
+        directory=directory,
+        allow_delete=allow_delete,
+        limit=limit,
+        interval=interval,
+        ttl=ttl,
+        timeout=timeout,
+    )
+    return _configuration(_trust(operator, accounts, chosen, system_account), chosen.problems)
 
 
-def _text(value: AccountLike | str, what: str) -> str:
-    """Return the token text of a chain object or of a text."""
-    text: object = value if isinstance(value, str) else getattr(value, "jwt", None)
-    if not isinstance(text, str):
-        raise TypeError(f"{what} is the chain object or its token text, got {type(value).__name__}")
-    return text
+def _trust(
+    operator: OperatorLike | str,
+    accounts: Iterable[AccountLike | str],
+    resolver: Resolver,
+    system_account: AccountLike | str | None,
+    *,
+    jetstream: bool = False,
+) -> list[str]:
+    """Return the lines that name the operator, the system account, the resolver and the accounts known at start."""
+    root = operator_of(operator)
+    known = accounts_of(root, accounts)
+    if resolver.url and known:
+        raise ValueError("a URL resolver takes no accounts in the configuration: servers ask the URL for them")
+    system = system_account_of(root, known, operator, system_account, by_name=bool(resolver.url))
+    if jetstream and system in known:
+        limits = tokens.parse(known[system], AccountClaims).claims.nats.limits
+        if limits.jetstream_enabled:
+            told = f"a server with JetStream does not start where the system account may use it, {system} may"
+            raise InvalidClaimsError.one("$.nats.limits", "system-account-jetstream", told)
+    return [
+        f"# operator {root.claims.sub}",
+        f"operator: {quoted(token_text(root.text))}",
+        f"system_account: {quoted(system)}",
+        *resolver.lines(known),
+    ]
 
 
-def _token(text: str) -> str:
-    """Return *text* if it can only be a token: nats-server takes an operator without this start for a file's name."""
-    if not _TOKEN.fullmatch(text):
-        raise TokenError("a token in a configuration begins with eyJ and has letters, digits, '-', '_' and '.' only")
-    return text
-
-
-def _address(listen: str) -> str:
-    """Return *listen* if a server would take it as it is meant."""
-    host, _, port = listen.rpartition(":")
-    if not _HOST.fullmatch(host):
-        raise ValueError(f'listen is "HOST:PORT" with the host spelled out, got {listen!r}')
-    if port != "-1" and not (_PORT.fullmatch(port) and int(port) < 1 << 16):
-        # nats-server reads port 0 as 4222
-        raise ValueError(f"a port is 1 to 65535, or -1 for a free one, got {port!r}")
-    return listen
-
-
-def _directory(directory: str | PathLike[str]) -> str:
-    """Return the text of *directory* if it can stand in a configuration."""
-    path = fspath(directory)
-    if not path:
-        raise ValueError("a directory has a name, got ''")
-    if _CONTROL.search(path):
-        raise ValueError(f"a directory in a configuration has no control characters, got {path!r}")
-    return path
-
-
-def _quoted(text: str) -> str:
-    """Return *text* as a quoted string of nats-server's configuration language."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+def _configuration(lines: list[str], problems: tuple[Problem, ...]) -> Configuration:
+    return Configuration("\n".join(lines) + "\n", problems)

@@ -32,7 +32,7 @@ Path = str | os.PathLike[str]
 class SecretDirectory:
     """A directory of secret files, opened once: whatever happens to its path, files go to the same place.
 
-    Missing directories are made, each with mode 0700. One that exists is taken if it is ours and not everybody's.
+    Missing directories are made, each with mode 0700, unless that is not wanted. One that exists is taken if it is ours and not everybody's.
     A context manager; usable after a fork and from several threads.
 
     Attributes:

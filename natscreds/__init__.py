@@ -37,6 +37,7 @@ _DOOR = {
     "verify_chain": "chain",
 }
 _ROOMS = (
+    "access",
     "bulk",
     "chain",
     "claims",
@@ -45,6 +46,7 @@ _ROOMS = (
     "errors",
     "hierarchy",
     "nkeys",
+    "nsc",
     "server",
     "subjects",
     "testing",
@@ -66,6 +68,7 @@ __all__ = [  # the table above, and the modules
     "User",
     "UserTemplate",
     "__version__",
+    "access",
     "bulk",
     "chain",
     "check_hierarchy",
@@ -78,6 +81,7 @@ __all__ = [  # the table above, and the modules
     "issue_accounts",
     "issue_users",
     "nkeys",
+    "nsc",
     "server",
     "subjects",
     "testing",
@@ -88,6 +92,7 @@ __all__ = [  # the table above, and the modules
 
 if TYPE_CHECKING:
     from natscreds import (
+        access,
         bulk,
         chain,
         claims,
@@ -96,6 +101,7 @@ if TYPE_CHECKING:
         errors,
         hierarchy,
         nkeys,
+        nsc,
         server,
         subjects,
         testing,

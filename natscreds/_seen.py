@@ -11,7 +11,7 @@ __all__ = ["Seen"]
 
 
 class Seen:
-    """Texts that came by, in 8 to 16 bytes each.
+    """Texts that came by, in 16 to 32 bytes each.
 
     What is kept is each text's hash of 64 bits. That two of a million share one, and the second is taken for seen
     although it is new, happens in one of 37 million runs.

@@ -16,6 +16,7 @@ __all__ = [
     "CredsError",
     "DecryptionError",
     "ExpiredError",
+    "IndeterminateError",
     "InvalidClaimsError",
     "MalformedError",
     "MissingDependencyError",
@@ -28,6 +29,7 @@ __all__ = [
     "ServerError",
     "Severity",
     "StorageError",
+    "ThrowAwayError",
     "TokenError",
     "UntrustedIssuerError",
     "VerificationError",
@@ -132,6 +134,14 @@ class NotYetValidError(VerificationError):
 
 class ExpiredError(VerificationError):
     """The time asked about lies after `exp`."""
+
+
+class ThrowAwayError(VerificationError):
+    """Of a throw-away chain, whose keys everybody knows: good for tests only."""
+
+
+class IndeterminateError(NatsCredsError):
+    """A decision that is neither yes nor no was taken for one of them."""
 
 
 class DecryptionError(NatsCredsError):

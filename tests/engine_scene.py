@@ -55,7 +55,7 @@ def example(name: str) -> ModuleType:
 def run_example(name: str, directory: Path) -> list[str]:
     """Run a program of docs/examples as a reader would, and return the files it wrote."""
     command = [sys.executable, str(EXAMPLES / name), str(directory)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert f"users, written by their driver to {directory}" in done.stdout
     return sorted(os.listdir(directory))

@@ -50,6 +50,7 @@ class Wire:
     Attributes:
         errors: Every `-ERR` text so far; `"connection closed"` if the server closed without one.
         info: The server's last INFO; after connecting it has `remote_account` and the effective `max_payload`.
+        received: Subscription id, subject and payload of every message so far, as far as has been read.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Wire:
         address = urlsplit(url)
         self.errors: list[str] = []
         self.info: dict[str, Any] = {}
+        self.received: list[tuple[int, str, bytes]] = []
         self._messages: list[Message] = []
         self._sids = 0
         self._closed = False
@@ -105,6 +107,19 @@ class Wire:
         self._sids += 1
         group = f" {queue}" if queue else ""
         return self._command(f"SUB {subject}{group} {self._sids}\r\n".encode())
+
+    def batch(self, commands: list[bytes]) -> list[list[str]]:
+        """Send many *commands*, each with a PING behind it; return what the server complains of, command by command."""
+        if self._closed:
+            return [[self.error] for _ in commands]
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.sendall(b"".join(command + b"\r\nPING\r\n" for command in commands))
+        complaints: list[list[str]] = []
+        for _ in commands:
+            told = len(self.errors)
+            self._read_until("PONG")
+            complaints.append(self.errors[told:])
+        return complaints
 
     def messages(self) -> list[Message]:
         """All that was delivered so far. Whatever the server had queued before is here."""
@@ -168,11 +183,12 @@ class Wire:
         elif verb == "-ERR":
             self.errors.append(rest.strip("' "))
         elif verb == "MSG":
-            subject, _, *reply, size = rest.split()
+            subject, sid, *reply, size = rest.split(" ")
             payload = self._take(int(size))
             self._take(2)
             if payload is not None:
                 self._messages.append((subject, reply[0] if reply else None, payload))
+                self.received.append((int(sid), subject, payload))
         elif verb == "PING":
             self._socket.sendall(b"PONG\r\n")
         return verb

@@ -16,6 +16,7 @@ from natscreds import Account, AccountTemplate, KeyPair, KeyType, Operator, User
 from natscreds.bulk import Plan, Users, plan
 from natscreds.claims import Permission, UserClaims
 from natscreds.errors import InvalidClaimsError
+from natscreds.nsc import Store
 from natscreds.server import BlockingClient, ResolverClient, connect
 
 OPERATOR = Operator.create("acme")
@@ -36,6 +37,7 @@ SAMPLES: dict[str, object] = {
     "name": "x",
     "names": ["x"],
     "operator": OPERATOR,
+    "rules": natscreds.access.Access(operator=OPERATOR, account=ACCOUNT, user=USER),
     "template": UserTemplate(),
     "user": USER,
 }
@@ -45,6 +47,7 @@ at it before it looks at the bare text fails the test, and wants a line here."""
 SPECIAL: dict[str, dict[str, object]] = {
     "Operator.load": {"jwt": OPERATOR.jwt},
     "issue_accounts": {"template": AccountTemplate()},
+    "Store.import_operator": {"text": OPERATOR.jwt},
 }
 """Where a name means another thing."""
 
@@ -57,6 +60,7 @@ INSTANCES: dict[type, Callable[[], object]] = {
     UserTemplate: UserTemplate,
     Users: lambda: issue_users(ACCOUNT, ["x"], UserTemplate()),
     Plan: lambda: plan(ACCOUNT, ["x"], UserTemplate()),
+    Store: lambda: Store("/nowhere", environ={}),
 }
 """Objects whose methods are called. Others are made without arguments, or without being initialised."""
 
@@ -162,6 +166,8 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
 @pytest.mark.parametrize(
     "place",
     [
+        "Access.__init__(accounts=)",
+        "Access.connect(pinned_accounts=)",
         "Account.create_user(publish=)",
         "Account.create_user(tags=)",
         "Account.load(keys=)",
@@ -171,6 +177,9 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "Operator.create(service_urls=)",
         "Operator.create_account(tags=)",
         "Operator.load(keys=)",
+        "Store.import_operator(keys=)",
+        "Store.write_accounts(accounts=)",
+        "Store.write_users(users=)",
         "UserTemplate.__init__(fields=)",
         "Users.skip(names=)",
         "ResolverClient.push(accounts=)",
@@ -179,8 +188,13 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "config(accounts=)",
         "connect(deleted=)",
         "issue_users(names=)",
+        "matrix(subjects=)",
         "verify_chain(trusted=)",
         "write_directory(users=)",
+        "write_jsonl(users=)",
+        "write_kubernetes(users=)",
+        "write_tar(users=)",
+        "write_zip(users=)",
     ],
 )
 def test_the_search_finds_what_is_known_to_be_there(place: str) -> None:

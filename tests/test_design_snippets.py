@@ -167,6 +167,16 @@ def test_trust_read_from_text(operator: Operator, orders: Account) -> None:
         natscreds.verify_chain(operator=operator.jwt, account=orders.jwt, user=short.jwt, now=1_795_000_000)
 
 
+def test_would_the_server_allow_it(operator: Operator, orders: Account) -> None:
+    user = orders.create_user("svc-1", publish=["orders.>"], subscribe=["orders.*"], expires_at=1_999_999_999)
+    rules = natscreds.access.Access(operator=operator, account=orders, user=user)
+    assert rules.publish("orders.new")
+    assert rules.publish("orders.new").reason.entry == "orders.>"
+    assert rules.subscribe("orders.*", queue="workers")
+    assert rules.connect(now=1_795_000_000, connection_type="STANDARD", address="10.0.0.7")
+    assert not rules.publish("invoices.new")
+
+
 def test_the_front_door_has_the_nouns() -> None:
     for name in ("KeyPair", "KeyType", "PublicKey", "Signer", "Operator", "Account", "User", "Role", "UserTemplate"):
         assert hasattr(natscreds, name)

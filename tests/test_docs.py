@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,28 @@ def python_of(page: Path) -> str:
     return "\n".join(lines)
 
 
+def named_files(page: Path) -> dict[str, str]:
+    """Return the page's Python blocks that begin with a file's name as a comment, by that name."""
+    blocks = [text for language, text in BLOCK.findall(page.read_text(encoding="utf-8")) if language == "python"]
+    return {named[1]: text for text in blocks if (named := re.match(r"# (\w+\.py)\n", text))}
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if python_of(page).strip()], ids=lambda page: page.name)
 def test_the_python_blocks_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    files = named_files(page)
+    for name, text in files.items():  # blocks that are files may be imported by those that follow
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        monkeypatch.delitem(sys.modules, name.removesuffix(".py"), raising=False)
+    if files:
+        monkeypatch.syspath_prepend(tmp_path)
     code = compile(python_of(page), str(page), "exec", flags=0x2000)  # top-level await, as in a notebook
     space: dict[str, object] = {"__name__": page.stem}
     result = eval(code, space)  # noqa: S307  # our own pages
     if asyncio.iscoroutine(result):
         asyncio.run(result)
+    for name in files:
+        sys.modules.pop(name.removesuffix(".py"), None)
 
 
 def test_the_readme_has_python_to_run() -> None:

@@ -1,7 +1,6 @@
 """A fleet issued on Ray: a real one of two processes, one of which dies now and then."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Generator
 from pathlib import Path
@@ -29,7 +28,11 @@ RayExecutor = example("cluster_ray").RayExecutor
 @pytest.fixture(scope="module", autouse=True)
 def session() -> Generator[Path, None, None]:
     """Run Ray, and tell where it keeps its logs."""
-    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as scratch:  # sockets want short paths
+    with (
+        tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as scratch,  # sockets want short paths
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent))  # workers import engine_work by name
         context = ray.init(
             num_cpus=2,
             include_dashboard=False,
@@ -117,9 +120,14 @@ def test_a_call_that_fails_shows_no_seed_in_any_log(scene: Scene, session: Path)
     assert not holds(seen, scene.key.seed[3:])
 
 
-def test_workers_are_other_processes() -> None:
-    assert ray.get(ray.remote(os.getpid).remote()) not in (os.getpid(), os.getppid())
-    assert "engine_work" in sys.modules
+def test_workers_sign_by_a_service_that_keeps_the_key(scene: Scene) -> None:
+    with signing_service(scene.key) as service:
+        plan = bulk.plan(scene.minting, NAMES, DEVICE, signer=service.signer, chunk_size=16)
+        run = ray.remote(bulk.run)
+        rows = [row for rows in ray.get([run.remote(chunk) for chunk in plan]) for row in rows]
+    check(scene, plan.users(rows), NAMES)
+    assert sum(service.asked.values()) == len(NAMES)
+    assert os.getpid() not in service.asked
 
 
 def test_the_example_writes_its_fleet(tmp_path: Path) -> None:

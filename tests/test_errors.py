@@ -25,6 +25,8 @@ TREE = {
     "RevokedError": ("VerificationError",),
     "NotYetValidError": ("VerificationError",),
     "ExpiredError": ("VerificationError",),
+    "ThrowAwayError": ("VerificationError",),
+    "IndeterminateError": ("NatsCredsError",),
     "DecryptionError": ("NatsCredsError",),
     "StorageError": ("NatsCredsError",),
     "WorkerError": ("NatsCredsError",),

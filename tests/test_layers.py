@@ -49,7 +49,7 @@ def costly(modules: list[str]) -> list[str]:
     return [name for name in modules if any(name == cost or name.startswith(cost + ".") for cost in COSTLY)]
 
 
-@pytest.mark.parametrize("name", ["natscreds", "natscreds.nkeys", "natscreds.chain", "natscreds.bulk"])
+@pytest.mark.parametrize("name", ["natscreds", "natscreds.nkeys", "natscreds.chain", "natscreds.bulk", "natscreds.nsc"])
 def test_importing_loads_nothing_costly(name: str, tmp_path: Path) -> None:
     modules = loaded_by(name, cwd=tmp_path)
     assert name in modules

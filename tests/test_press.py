@@ -208,8 +208,8 @@ def test_two_tags_that_become_one_are_written_once() -> None:
 def test_a_press_whose_quick_way_differs_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     from natscreds.chain import press as room
 
-    real = room._holes
-    monkeypatch.setattr(room, "_holes", lambda text, stem: real(text.replace("devices", "devise"), stem))
+    real = room._cut
+    monkeypatch.setattr(room, "_cut", lambda text, stem: real(text.replace("devices", "devise"), stem))
     template = FAST["own permissions"]
     rows: list[Row] = ["a", "b", "c"]
     press = Press(ACCOUNT.mint(), template, second=T, exp=T + 9)

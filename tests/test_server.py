@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nats_wire import connect
 from signed_chain import SignedAccount, SignedOperator
 
-from natscreds import testing, tokens
+from natscreds import tokens
 from natscreds.claims import OperatorClaims
 from natscreds.errors import (
     BadSignatureError,
@@ -22,13 +22,14 @@ from natscreds.errors import (
 from natscreds.nkeys import KeyPair, KeyType
 from natscreds.server import config
 from natscreds.testing import NatsServer
+from natscreds.testing._process import server_binary
 
 
 def accepted(text: str, directory: Path) -> bool:
     """Whether a real nats-server takes *text* as a configuration."""
     path = directory / "server.conf"
     path.write_text(text, encoding="utf-8", newline="\n")
-    return not subprocess.run([testing._binary(), "-t", "-c", path], capture_output=True).returncode
+    return not subprocess.run([server_binary(), "-t", "-c", path], capture_output=True).returncode
 
 
 def code(error: InvalidClaimsError) -> str:

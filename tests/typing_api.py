@@ -1,6 +1,6 @@
 """Never run: mypy and basedpyright read it, so that the types a user sees stay what they are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
@@ -19,11 +19,14 @@ from natscreds import (
     User,
     UserTemplate,
 )
+from natscreds.access import Access, Decision, Imported, Matrix, Session, Subscription
 from natscreds.bulk import Accounts, Chunk, Plan, Users
 from natscreds.chain import Chain
-from natscreds.claims import AccountClaims, Claims, OperatorClaims, UserClaims
+from natscreds.claims import AccountClaims, Claims, OperatorClaims, Permissions, UserClaims
 from natscreds.creds import NatsPyArguments
 from natscreds.errors import Problem
+from natscreds.nsc import Imported as ImportedFiles
+from natscreds.nsc import Places, Selection, Store, Written
 from natscreds.tokens import Token, UnverifiedToken
 
 
@@ -100,6 +103,30 @@ def bulk() -> None:
     assert_type(next(accounts), Account)
 
 
+def nsc() -> None:
+    """The stores of nsc."""
+    store = Store("nsc", timeout=timedelta(seconds=1))
+    operator = store.operator("acme")
+    assert_type(operator, Operator)
+    assert_type(store.account("orders", operator=operator), Account)
+    assert_type(store.accounts(operator.jwt), Iterator[Account])
+    assert_type(store.user("svc-1", account="orders"), User)
+    assert_type(store.users("orders"), Iterator[User])
+    assert_type(store.creds("svc-1", account="orders"), Creds)
+    assert_type(store.user_names("orders"), tuple[str, ...])
+    assert_type(store.key("U"), KeyPair | None)
+    assert_type(store.problems(), list[Problem])
+    assert_type(store.places, Places)
+    assert_type(store.selection, Selection)
+    with store.lock("acme"):
+        store.write_operator(operator)
+        assert_type(store.write_accounts(store.accounts()), Written)
+        assert_type(store.write_users(iter(store.users("orders")), account="orders", fsync=True), Written)
+    assert_type(store.import_operator(b"eyJ", ["SO"]), Operator)
+    assert_type(store.import_keys("keys"), ImportedFiles)
+    assert_type(store.import_creds("creds", account="orders"), ImportedFiles)
+
+
 def trust() -> None:
     """Tokens."""
     assert_type(natscreds.tokens.parse("a.b.c"), UnverifiedToken[Claims])
@@ -108,6 +135,28 @@ def trust() -> None:
     assert_type(natscreds.tokens.verify("a.b.c", UserClaims).claims.nats.issuer_account, str)
     assert_type(natscreds.server.config("o", ["a"]), natscreds.server.Configuration)
     assert_type(natscreds.server.fragment("o", ["a"]).problems, tuple[Problem, ...])
+    allowed = {KeyPair.generate(KeyType.USER).public: UserTemplate(publish=["a"])}
+    assert_type(natscreds.server.static_config(allowed), natscreds.server.Configuration)
+    report = natscreds.server.write_resolver_directory(["a"], "jwt", operator="o", allow={"rollback"})
+    assert_type(report.written, tuple[PublicKey, ...])
+    for found in natscreds.server.read_resolver_directory("jwt"):
+        assert_type(found.claims, AccountClaims | None)
+    assert_type(natscreds.server.system_user(Operator.create("acme")), User)
     operator = Operator.create("acme")
     assert_type(natscreds.check_hierarchy(operator, ["a", operator.create_account("b")], now=1), list[Problem])
     assert_type(natscreds.diagram("o", iter([operator.create_account("b")])), str)
+
+
+def access() -> None:
+    """What a server would allow."""
+    rules = Access(operator="o", account="a", user="u", accounts=["b"])
+    assert_type(rules.connect(now=1, connection_type="STANDARD", address="10.0.0.7"), Decision)
+    assert_type(rules.publish("a", "b"), Decision)
+    assert_type(rules.subscribe("a", queue="q"), Decision)
+    assert_type(rules.publish("a").reason.entry, str | None)
+    assert_type(rules.publish("a").verdict, bool | None)
+    assert_type(rules.permissions, Permissions | None)
+    assert_type(rules.imports(now=1), tuple[Imported, ...])
+    assert_type(rules.session(), Session)
+    assert_type(rules.session().deliver("a", "b", at=1.5), tuple[Subscription, ...])
+    assert_type(natscreds.access.matrix({"u": rules}, ["a"]), Matrix)

@@ -168,8 +168,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="natscreds-cluster-") as directory, ExitStack() as stack:
         nodes = [stack.enter_context(node.running()) for node in nodes_of(operator, Path(directory))]
         urls = ",".join(node.url for node in nodes[:2])
-        wait = timedelta(seconds=2)
-        client = stack.enter_context(natscreds.server.connect(urls, user, operator, timeout=wait))
+        # A tenth of the accounts on their way at once, so that some are still to be sent when the server is killed.
+        window, wait = max(len(accounts) // 10, 1), timedelta(seconds=2)
+        client = stack.enter_context(natscreds.server.connect(urls, user, operator, window=window, timeout=wait))
         seen["three servers found each other"] = wait_for(client, 3)
 
         def kill_one(done: int, total: int) -> None:

@@ -104,6 +104,9 @@ class Run(Iterator[ItemT], Generic[ItemT]):
     def _one_by_one(self) -> bool:
         """Tell whether each is issued only when it is asked for."""
 
+    _may_refuse = False
+    """Some of what is issued may not be given out: `_refusal` is asked."""
+
     def _refusal(self, item: ItemT) -> Exception | None:
         """Return why *item*, just issued, is not given out."""
         return None
@@ -177,12 +180,18 @@ class Run(Iterator[ItemT], Generic[ItemT]):
         press = self._press()
         for rows in self.batches(1 if self._one_by_one() else _AT_ONCE):
             items, error = press.issue(rows, self._seeds(rows))
-            for item in items:
-                if (refused := self._refusal(item)) is not None:
-                    raise refused
-                yield item
+            if self._may_refuse:
+                yield from self._given_out(items)
+            else:
+                yield from items
             if error is not None:
                 raise error
+
+    def _given_out(self, items: Iterable[ItemT]) -> Generator[ItemT, None, None]:
+        for item in items:
+            if (refused := self._refusal(item)) is not None:
+                raise refused
+            yield item
 
     def _issue_elsewhere(self, where: Elsewhere) -> Generator[ItemT, None, None]:
         from natscreds.bulk import _pool  # processes and signals are loaded where they are used
@@ -197,7 +206,7 @@ class Run(Iterator[ItemT], Generic[ItemT]):
                 for chunk, blob, error in answers:
                     for name, texts in zip(chunk.names, unpack(blob), strict=False):
                         item = recipe.item(name, texts)
-                        if (refused := self._refusal(item)) is not None:
+                        if self._may_refuse and (refused := self._refusal(item)) is not None:
                             raise refused
                         yield item
                         done += 1

@@ -69,6 +69,7 @@ class Users(Run[User]):
         elif generations is not None:
             raise TypeError("generations= goes with derive_from=: keys that are drawn are new each time")
         self._revoked = {key for key in account.claims.nats.revocations if key != "*"}
+        self._may_refuse = bool(self._revoked)
         self.terms = Terms(
             account=account.public,
             issuer=self._mint.signer.public,

@@ -14,10 +14,12 @@ from natscreds.chain.mint import Mint
 from natscreds.chain.operator import Operator
 from natscreds.chain.template import UserTemplate
 from natscreds.chain.terms import Terms, Verdict
+from natscreds.chain.throwaway import THROWAWAY_TAG, is_throwaway, refuse_throwaway
 from natscreds.chain.user import User
 from natscreds.chain.verify import Chain, verify_chain
 
 __all__ = [
+    "THROWAWAY_TAG",
     "Account",
     "AccountTemplate",
     "Chain",
@@ -28,5 +30,7 @@ __all__ = [
     "User",
     "UserTemplate",
     "Verdict",
+    "is_throwaway",
+    "refuse_throwaway",
     "verify_chain",
 ]

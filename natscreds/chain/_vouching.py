@@ -10,6 +10,7 @@ from natscreds.chain._keys import SignerOrSeed, load_keys, subject_key
 from natscreds.chain.account import Account
 from natscreds.chain.account_template import UNLIMITED, AccountTemplate
 from natscreds.chain.moments import AHEAD, Moment, clock, expiry, forward, issue_second
+from natscreds.chain.throwaway import with_mark
 from natscreds.chain.user import User
 from natscreds.claims import (
     AccountClaims,
@@ -142,6 +143,9 @@ class Vouching:
     ) -> Account:
         """Fill *template* in for one account and sign: what `create_account` and `issue_accounts` share."""
         claims = template.fill(name, public, tuple(key.public for key in signers), exp=exp)
+        tags = with_mark(claims.nats.tags, self.claims.nats.tags)
+        if tags is not claims.nats.tags:
+            claims = claims.replace(tags=tags)
         jwt = tokens.sign(claims, signer, issued_at=second)
         return Account(
             jwt,

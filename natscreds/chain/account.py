@@ -81,7 +81,6 @@ class Account:
         signers: tuple[Signer, ...],
         strict: bool,
         dropped: tuple[Problem, ...] = (),
-        earlier: Earlier = (),
     ) -> None:
         """Put together what was just signed; `Operator.create_account` and `load` are the usual ways."""
         self.jwt = jwt
@@ -90,7 +89,7 @@ class Account:
         self._signers = signers
         self._strict = strict
         self._dropped = dropped
-        self.earlier = earlier
+        self.earlier: Earlier = ()
 
     @classmethod
     def load(
@@ -133,9 +132,9 @@ class Account:
         kept = {signer.public: signer for signer in (*self._signers, *more)}
         known = {claims.sub, *_listed(claims)}
         signers = tuple(signer for public, signer in kept.items() if public in known)
-        listed = frozenset(_listed(self.claims))
-        earlier = (*self.earlier[1 - _REMEMBERED :], (digest(self.jwt), listed))
-        return Account(jwt, claims, key=self.key, signers=signers, strict=strict, earlier=earlier)
+        made = Account(jwt, claims, key=self.key, signers=signers, strict=strict)
+        made.earlier = (*self.earlier[1 - _REMEMBERED :], (digest(self.jwt), frozenset(_listed(self.claims))))
+        return made
 
     @property
     def name(self) -> str:
@@ -190,7 +189,9 @@ class Account:
     def without_identity(self) -> "Account":
         """Return the account without the identity's key: what a service that makes users should hold."""
         signers = tuple(signer for signer in self._signers if signer.public != self.public)
-        return Account(self.jwt, self.claims, key=None, signers=signers, strict=self._strict, earlier=self.earlier)
+        made = Account(self.jwt, self.claims, key=None, signers=signers, strict=self._strict)
+        made.earlier = self.earlier
+        return made
 
     def mint(self, *, role: str | None = None, signer: SignerOrSeed | None = None) -> Mint:
         """Choose who signs users: the role's key; else the first plain signing key held; else the identity.

@@ -8,6 +8,7 @@ from natscreds import tokens
 from natscreds.chain._grants import name_of
 from natscreds.chain._scope import RoleGuard
 from natscreds.chain.template import UserTemplate
+from natscreds.chain.throwaway import with_mark
 from natscreds.chain.user import User
 from natscreds.claims import AccountBody, AccountClaims, Scope, UserClaims
 from natscreds.errors import InvalidClaimsError
@@ -68,6 +69,9 @@ class Mint:
         body = template.fill(name, public, row)
         if self.issuer_account:
             body = msgspec.structs.replace(body, issuer_account=self.issuer_account)
+        tags = with_mark(body.tags, self.account.nats.tags)
+        if tags is not body.tags:
+            body = msgspec.structs.replace(body, tags=tags)
         return UserClaims(name=name, sub=public, exp=exp, nbf=template.not_before, nats=body)
 
     def issue(

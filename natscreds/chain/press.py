@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from os import urandom
+from typing import cast
 
 import msgspec
 
@@ -189,7 +190,9 @@ class _Form:
         """Issue users for the first of *rows*, as far as they are plain: the one fast path, equal to `Mint.issue`."""
         filled = self._filled(rows)
         raw = [seeds[at : at + 32] for at in range(0, 32 * len(filled), 32)]
-        publics = nkey_texts(KeyType.USER.public_head, [_sodium.key_pair(seed)[0] for seed in raw])
+        publics = cast(
+            "list[PublicKey]", nkey_texts(KeyType.USER.public_head, [_sodium.key_pair(seed)[0] for seed in raw])
+        )
         secrets = nkey_texts(KeyType.USER.seed_head, raw)
         before, between, after = self._identity
         ids = b32_texts(
@@ -205,7 +208,7 @@ class _Form:
             filler, tail = tails[len(payload) % 3]
             signed = b"%b.%b%b" % (_HEADER, b64encode(payload + filler), tail)
             jwt = b"%b.%b" % (signed, b64encode(sign(signed)))
-            users.append(User.issued(jwt.decode("ascii"), values[0], PublicKey(public), secret, inbox))
+            users.append(User.issued(jwt.decode("ascii"), values[0], public, secret, inbox))
         return users
 
     def _filled(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:

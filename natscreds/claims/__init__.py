@@ -13,6 +13,7 @@ Members that this version does not know survive editing and signing again.
 from natscreds.claims._claims import Claims, Standard, standard
 from natscreds.claims._formats import is_network, is_time_of_day, is_time_zone
 from natscreds.claims._json import MAX_DEPTH, decode, encode
+from natscreds.claims._mappings import destination_fault
 from natscreds.claims._model import Model, Unknown
 from natscreds.claims._readback import read_back
 from natscreds.claims._rules import BEYOND_REFERENCE
@@ -92,6 +93,7 @@ __all__ = [
     "UserPermissionLimits",
     "WeightedMapping",
     "decode",
+    "destination_fault",
     "encode",
     "is_network",
     "is_time_of_day",

@@ -136,7 +136,7 @@ def _direction(held: Permission, expand: Callable[[tuple[str, ...], bool], tuple
     allow = None if held.allow is None else expand(held.allow, False)
     deny = None if held.deny is None else expand(held.deny, True)
     if held.allow and not allow:
-        return Permission(allow=None, deny=(*(deny or ()), ">"))
+        return Permission(allow=(), deny=(*(deny or ()), ">"))
     return Permission(allow=allow, deny=deny)
 
 

@@ -110,7 +110,7 @@ class ResolverClient:
             InvalidClaimsError: Two different tokens of one account; nothing was sent.
             ServerError: No server answers, none has a resolver that takes accounts, or the connection failed.
         """
-        parcels, allowed = parcels_of(accounts), _allowed(allow)
+        allowed, parcels = _allowed(allow), parcels_of(accounts)
         async with self._session() as session:
             sent = self._not_deleted(parcels)
             if guard:
@@ -259,7 +259,7 @@ class ResolverClient:
             MissingKeyError: No signing key of the operator is held to delete with.
             ServerError: As for `push`.
         """
-        parcels, allowed = parcels_of(accounts), _allowed(allow)
+        allowed, parcels = _allowed(allow), parcels_of(accounts)
         check_prune(prune, parcels, self.operator)
         async with self._session() as session:
             self._not_deleted(parcels)

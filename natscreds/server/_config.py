@@ -14,6 +14,7 @@ from datetime import timedelta
 from os import PathLike
 
 from natscreds import tokens
+from natscreds.chain.throwaway import refuse_throwaway
 from natscreds.claims import AccountClaims
 from natscreds.errors import InvalidClaimsError, Problem
 from natscreds.server._network import TLS, Cluster, listening
@@ -28,7 +29,7 @@ from natscreds.server._vouched import (
     token_text,
 )
 
-__all__ = ["AccountLike", "Configuration", "OperatorLike", "config", "fragment"]
+__all__ = ["AccountLike", "Configuration", "OperatorLike", "config", "fragment", "trust"]
 
 
 class Configuration(str):
@@ -125,6 +126,7 @@ def config(
         InvalidClaimsError: Two accounts with one key, of which nats-server would silently take the last; no system
             account; another one than the operator's token names; or one that may use JetStream on a server with
             JetStream, which then does not start.
+        ThrowAwayError: The operator or an account is of a throw-away chain, whose keys everybody knows.
     """
     chosen = Resolver(
         resolver,
@@ -136,7 +138,7 @@ def config(
         timeout=timeout,
     )
     lines, doubts = listening(listen=listen, server_name=server_name, jetstream=jetstream, tls=tls, cluster=cluster)
-    lines += _trust(operator, accounts, chosen, system_account, jetstream=jetstream is not None)
+    lines += trust(operator, accounts, chosen, system_account, jetstream=jetstream is not None)
     return _configuration(lines, (*doubts, *chosen.problems))
 
 
@@ -187,23 +189,30 @@ def fragment(
         ttl=ttl,
         timeout=timeout,
     )
-    return _configuration(_trust(operator, accounts, chosen, system_account), chosen.problems)
+    return _configuration(trust(operator, accounts, chosen, system_account), chosen.problems)
 
 
-def _trust(
+def trust(
     operator: OperatorLike | str,
     accounts: Iterable[AccountLike | str],
     resolver: Resolver,
     system_account: AccountLike | str | None,
     *,
+    throwaway: bool = False,
     jetstream: bool = False,
 ) -> list[str]:
-    """Return the lines that name the operator, the system account, the resolver and the accounts known at start."""
+    """Return the lines that name the operator, the system account, the resolver and the accounts known at start.
+
+    Throw-away chains go in with *throwaway* only: the door of `natscreds.testing`.
+    """
     root = operator_of(operator)
     known = accounts_of(root, accounts)
     if resolver.url and known:
         raise ValueError("a URL resolver takes no accounts in the configuration: servers ask the URL for them")
     system = system_account_of(root, known, operator, system_account, by_name=bool(resolver.url))
+    if not throwaway:
+        for text in (root.text, *known.values()):
+            refuse_throwaway(text)
     if jetstream and system in known:
         limits = tokens.parse(known[system], AccountClaims).claims.nats.limits
         if limits.jetstream_enabled:

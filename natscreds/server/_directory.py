@@ -23,6 +23,7 @@ import msgspec
 
 from natscreds import nkeys, tokens
 from natscreds.chain.moments import Moment, clock
+from natscreds.chain.throwaway import refuse_throwaway
 from natscreds.claims import BEYOND_REFERENCE, AccountClaims, OperatorClaims, seconds
 from natscreds.creds.files import SecretDirectory
 from natscreds.errors import (
@@ -116,6 +117,7 @@ def write_resolver_directory(
         BadSignatureError: A token's signature does not hold.
         UntrustedIssuerError: The operator does not stand behind an account. Like any error it ends the run; the files
             written before stay, each whole.
+        ThrowAwayError: The operator or an account is of a throw-away chain, whose keys everybody knows.
         StorageError: A directory that is a symbolic link or not ours alone.
         OSError: The disk is full, the directory cannot be made.
     """
@@ -127,6 +129,7 @@ def write_resolver_directory(
     if unknown:
         raise ValueError(f"allow names of {', '.join(_NAMES)}, got {min(map(str, unknown))!a}")
     root = operator_of(operator)
+    refuse_throwaway(root.text)
     moment = clock() if now is None else seconds(now, "now")
     outcomes: dict[str, list[PublicKey]] = {"written": [], "replaced": [], "unchanged": []}
     refused: dict[PublicKey, tuple[Problem, ...]] = {}
@@ -134,6 +137,7 @@ def write_resolver_directory(
         deleted = frozenset(name.removesuffix(_DELETED) for name in files.names() if name.endswith(_DELETED))
         for account in accounts:
             token = account_of(root, account)
+            refuse_throwaway(token.text)
             key = PublicKey(token.claims.sub)
             outcome, problems = "", refusals(token.claims, moment)
             if not problems:

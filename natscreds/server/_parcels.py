@@ -4,7 +4,7 @@ Servers take a token of any operator, an expired one and an older one, and answe
 refused here, before anything is sent.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from natscreds import tokens
 from natscreds.chain import Account, Operator
@@ -14,6 +14,7 @@ from natscreds.errors import InvalidClaimsError, MalformedError, NatsCredsError,
 from natscreds.nkeys import KeyType, PublicKey, parse_public, raw_public
 from natscreds.server._config import AccountLike
 from natscreds.server._reports import Answer, Outcome, State
+from natscreds.server._succession import steps_back
 from natscreds.tokens import UnverifiedToken
 
 __all__ = ["ALLOW", "Parcel", "believed", "is_disabled", "key_of", "parcels_of", "refuse_text", "second", "text_of"]
@@ -100,11 +101,10 @@ class Parcel:
         for text, claims in held:
             if text == self.token.text or claims.iat < newest:
                 continue
-            if mine.iat <= claims.iat:
-                words = f"servers hold a token of {claims.iat}, this one is of {mine.iat}: sign the newest anew"
-                return "rollback", words
-            if "unrevoke" not in allow and (lost := _unrevoked(claims, mine)):
-                return "unrevoke", f"{lost} is revoked on servers and would not be: allow=['unrevoke'] says so"
+            for problem in steps_back(claims, mine):
+                if problem.code not in allow:
+                    hint = f": allow=[{problem.code!r}] says so" if problem.code in ALLOW else ": sign the newest anew"
+                    return problem.code, problem.message + hint
             if "signing-key" not in allow and (back := self._brought_back(text, claims)):
                 return "signing-key", (
                     f"signing key {back} is not in the token that servers hold, and may have been taken out of it:"
@@ -224,21 +224,3 @@ def second(text: str | None) -> int:
 
 def _signing_keys(claims: AccountClaims) -> frozenset[str]:
     return frozenset((*claims.plain_signing_keys, *(scope.key for scope in claims.scopes)))
-
-
-def _unrevoked(stored: AccountClaims, mine: AccountClaims) -> str:
-    """Return whose revocation *mine* drops, or sets to an earlier second; `""` if nobody's."""
-    lost = _dropped(stored.nats.revocations, mine.nats.revocations)
-    if lost:
-        return "everybody (*)" if lost == "*" else f"user {lost}"
-    kept = {(export.subject, export.type): export.revocations for export in mine.nats.exports}
-    for export in stored.nats.exports:
-        lost = _dropped(export.revocations, kept.get((export.subject, export.type), export.revocations))
-        if lost:
-            return f"{lost}, as an importer of {export.subject!a},"
-    return ""
-
-
-def _dropped(stored: Mapping[str, int], mine: Mapping[str, int]) -> str:
-    everybody = mine.get("*", 0)
-    return next((key for key, at in stored.items() if max(mine.get(key, 0), everybody) < at), "")

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol, cast
 
-from natscreds.chain import Terms, Verdict
+from natscreds.chain import Terms, Verdict, refuse_throwaway
 from natscreds.creds import Creds
 from natscreds.creds.text import split_creds
 from natscreds.errors import CredsError, StorageError
@@ -109,8 +109,10 @@ def text_of(user: NamedUser) -> tuple[bytes, str]:
 
     Raises:
         StorageError: It is none.
+        ThrowAwayError: It is of a throw-away chain, whose keys everybody knows.
     """
     text = user.creds.text
+    refuse_throwaway(text)
     fault = ""
     if not text.isascii():  # an encoding error would carry the whole secret
         fault = f"the text of a .creds file is ASCII, that of {user.name!r:.200} is not"

@@ -42,7 +42,10 @@ class SecretDirectory:
         mark: Stands in the passing names of unfinished files, so that `clear` finds those of one job.
     """
 
-    __slots__ = ("_descriptors", "_fd", "_fsync", "_pid", "_upper", "mark", "path")
+    __slots__ = ("_descriptors", "_fd", "_fsync", "_pid", "_shared", "_upper", "mark", "path")
+
+    mark: str
+    path: str
 
     def __init__(self, path: Path, *, shared: bool = False, fsync: bool = False, make: bool = True) -> None:
         """Open, and if need be make, the directory at *path*.
@@ -57,18 +60,21 @@ class SecretDirectory:
             StorageError: A symbolic link, somebody else's, or writable by everybody.
             OSError: It cannot be made or opened.
         """
-        self.path = sound_path(path)
-        self._fsync = fsync
-        self.mark = ""
-        self._upper: SecretDirectory | None = None
-        self._descriptors = -1
-        self._fd = make_directory(self.path, fsync=fsync) if make else open_directory(self.path)
-        fault = "" if shared else exposure(os.fstat(self._fd))
+        text = sound_path(path)
+        fd = make_directory(text, fsync=fsync) if make else open_directory(text)
+        self._take(fd, text, shared=shared, fsync=fsync, mark="", upper=None)
+
+    def _take(
+        self, fd: int, path: str, *, shared: bool, fsync: bool, mark: str, upper: "SecretDirectory | None"
+    ) -> None:
+        """Become the owner of *fd*, an open directory, if it is fit for secrets."""
+        self.path, self.mark = path, mark
+        self._fd, self._shared, self._fsync, self._upper = fd, shared, fsync, upper
+        self._descriptors, self._pid = -1, os.getpid()
+        fault = "" if shared else exposure(os.fstat(fd))
         if fault:
             self.close()
-            raise StorageError(f"a directory of secrets is ours alone, unless shared=True: {self.path!r} {fault}")
-        self._descriptors = open_descriptors()
-        self._pid = os.getpid()
+            raise StorageError(f"a directory of secrets is ours alone, unless shared=True: {path!r} {fault}")
 
     def write(self, name: str, data: bytes, *, replace: bool = False) -> None:
         """Write one file: mode 0600 whatever the umask, whole or absent.
@@ -91,6 +97,8 @@ class SecretDirectory:
 
     def add_some(self, files: Iterable[tuple[str, bytes]]) -> Iterator[str]:
         """Write some files as `add` does, up to the first whose name is taken; yield each name that was not."""
+        if isinstance(files, str | bytes):
+            raise TypeError("files takes several: give pairs of name and content")
         links = self._links()
         if links >= 0 and not self._fsync:
             yield from add_unnamed(self._fd, files, links)
@@ -107,9 +115,10 @@ class SecretDirectory:
 
     def _links(self) -> int:
         """Return the list of this process's descriptors."""
-        if self._upper is not None:
+        if self._upper is not None and self._upper._fd >= 0:
             return self._upper._links()
-        if self._pid != os.getpid():  # a fork: the descriptors listed there are still those of the parent
+        if self._descriptors < 0 or self._pid != os.getpid():
+            # The first file; or a fork, and the descriptors listed there are still those of the parent.
             close(self._descriptors)
             self._descriptors, self._pid = open_descriptors(), os.getpid()
         return self._descriptors
@@ -153,18 +162,22 @@ class SecretDirectory:
         return fd
 
     def below(self, name: str, *, make: bool = True) -> "SecretDirectory":
-        """Open, and if need be make, the directory *name* in this one; it works while this one is open.
+        """Open, and if need be make, the directory *name* in this one, on the same terms. It is closed for itself.
 
         Raises:
-            StorageError: A symbolic link, or *name* would lead elsewhere.
+            StorageError: A symbolic link, somebody else's, writable by everybody, or *name* would lead elsewhere.
             OSError: It cannot be made or opened.
         """
         refuse_odd(name)
+        fd = make_level(name, self._fd, fsync=self._fsync) if make else open_directory(name, self._fd)
         inner = object.__new__(SecretDirectory)
-        inner._fd = make_level(name, self._fd, fsync=self._fsync) if make else open_directory(name, self._fd)
-        inner.path, inner.mark = f"{self.path}/{name}", self.mark
-        inner._fsync, inner._upper, inner._descriptors, inner._pid = self._fsync, self, -1, self._pid
+        path = f"{self.path.rstrip('/')}/{name}"
+        inner._take(fd, path, shared=self._shared, fsync=self._fsync, mark=self.mark, upper=self)
         return inner
+
+    def fileno(self) -> int:
+        """Return the directory's descriptor, for what takes a `dir_fd`; it stays this object's."""
+        return self._fd
 
     def clear(self, mark: str) -> None:
         """Remove the unfinished files of a killed writer that worked with that *mark*."""

@@ -62,7 +62,7 @@ BENCHES = (
     Bench("bench_workers", "--users 300000", "--users 4000", {"two workers against one": "≥ 1.75"}),
     Bench("bench_memory", "--many 1000000", "--few 1000 --many 5000", {"MiB more": "≤ 48"}),
     Bench("bench_growth", "--users 1000 10000 100000 1000000", "--users 500 1000 2000 4000"),
-    Bench("bench_writers", "", "--users 100 --rounds 1", {"of issuing and open": "≤ 1.15"}),
+    Bench("bench_writers", "--all", "--users 100 --rounds 1", {"of issuing and open": "≤ 1.15"}),
     Bench(
         "bench_trust",
         "--rounds 7",

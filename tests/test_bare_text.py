@@ -196,6 +196,10 @@ def test_a_bare_text_where_several_are_meant_is_a_type_error(place: Place, text:
         "nats_server_fixture(accounts=)",
         "verify_chain(trusted=)",
         "write_directory(users=)",
+        "write_jsonl(users=)",
+        "write_kubernetes(users=)",
+        "write_tar(users=)",
+        "write_zip(users=)",
     ],
 )
 def test_the_search_finds_what_is_known_to_be_there(place: str) -> None:

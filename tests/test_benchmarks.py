@@ -130,6 +130,21 @@ def test_the_push_benchmark_prints_its_question_and_a_ratio_for_each(tmp_path: P
     )
 
 
+def test_the_writers_benchmark_prints_its_question_and_both_ratios(tmp_path: Path) -> None:
+    options = ["--users", "20", "--rounds", "2", "--all", "--json", "figures.json", "--directory", "."]
+    command = [sys.executable, str(BENCH.with_name("bench_writers.py")), *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("What does it cost to write users down, beside issuing them?")
+    assert len(re.findall(r"ratio to issuing and .*: \d+\.\d{3} \(rounds", done.stdout)) == 2
+    record = json.loads((tmp_path / "figures.json").read_text())
+    assert {name: len(found) for name, found in record["costs"].items()} == dict.fromkeys(record["costs"], 2)
+    assert len(record["costs"]) == 10
+    assert len(record["figures"]) == 12
+    assert all(figure > 0 for figure in record["figures"].values())
+    assert [entry.name for entry in tmp_path.iterdir()] == ["figures.json"]
+
+
 def test_the_store_benchmark_prints_its_question_and_a_ratio(tmp_path: Path) -> None:
     command = [sys.executable, str(BENCH.with_name("bench_nsc_store.py")), "--users", "50", "--rounds", "2"]
     command += ["--directory", str(tmp_path), "--json", "figures.json"]

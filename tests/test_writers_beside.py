@@ -15,7 +15,8 @@ from written_people import BESIDE, Someone, contents, rows
 from natscreds import Account, Creds, Operator, User, UserTemplate, issue_users
 from natscreds.bulk import Users
 from natscreds.creds.files import SecretDirectory, file_name
-from natscreds.errors import StorageError
+from natscreds.errors import MissingKeyError, StorageError
+from natscreds.nkeys import KeyPair, KeyType
 from natscreds.writers import write_directory, write_jsonl, write_kubernetes
 
 OPERATOR = Operator.create("acme")
@@ -82,6 +83,34 @@ def test_a_row_comes_after_its_file(tmp_path: Path) -> None:
 def test_users_that_were_written_before_an_error_have_their_rows(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="'a' came twice"):
         write_directory([Someone("a"), Someone("b"), Someone("a")], tmp_path / "out")
+    assert [row["name"] for row in rows(tmp_path / "out" / "manifest.jsonl")] == ["a", "b"]
+
+
+def test_a_first_run_writes_what_one_that_may_go_on_writes(tmp_path: Path) -> None:
+    """A first run takes the quick path, the other one the plain path."""
+    names = [f"d-{number}" for number in range(70)]
+    for shard in (False, True):
+        for resume in (False, True):
+            run = users(names, derive_from=SECRET, issued_at=1_700_000_000)
+            write_directory(run, tmp_path / f"{shard} {resume}", resume=resume, shard=shard)
+        quick, plain = (
+            {
+                str(path.relative_to(out)): path.read_bytes()
+                for path in out.rglob("*")
+                if path.is_file() and path.name != "job.json"
+            }
+            for out in (tmp_path / f"{shard} False", tmp_path / f"{shard} True")
+        )
+        assert quick == plain
+        assert len(quick) == 71
+
+
+def test_users_before_one_without_a_seed_are_written_and_noted(tmp_path: Path) -> None:
+    device = KeyPair.generate(KeyType.USER)
+    last = ACCOUNT.create_user("c", publish=["a"], key=device.public)
+    with pytest.raises(MissingKeyError):
+        write_directory([*users(["a", "b"]), last, *users(["d"])], tmp_path / "out")
+    assert sorted(contents(tmp_path / "out")) == ["a.creds", "b.creds"]
     assert [row["name"] for row in rows(tmp_path / "out" / "manifest.jsonl")] == ["a", "b"]
 
 

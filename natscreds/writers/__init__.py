@@ -22,11 +22,10 @@ from natscreds.writers._kubernetes import secret_name, write_kubernetes
 from natscreds.writers._lines import write_jsonl
 from natscreds.writers._manifest import Row
 from natscreds.writers._report import Report
-from natscreds.writers._users import CredsText, IssuedUsers, NamedUser
+from natscreds.writers._users import CredsText, NamedUser
 
 __all__ = [
     "CredsText",
-    "IssuedUsers",
     "NamedUser",
     "Report",
     "Row",

@@ -98,7 +98,7 @@ def write_zip(users: Iterable[NamedUser], path: str | os.PathLike[str], *, fsync
     The archive is a file of mode 0600, and there when it is whole; it cannot be resumed. The last member is
     `manifest.jsonl`, a line for each user without secrets. Members have mode 0600 and the second of issuing, which a
     zip tells in even seconds, in UTC. Equal users give equal bytes, with one release of zlib. A zip ends in a list of
-    its members, which is gathered in memory, about 0.6 kB a user: for millions take `write_tar`.
+    its members, which is gathered in memory, about 0.5 kB a user: for millions take `write_tar`.
 
     Args:
         users: As for `write_directory`.

@@ -63,7 +63,7 @@ class Told(msgspec.Struct, frozen=True):
         return self.nats.issuer_account or self.issuer_account or self.iss
 
 
-_standard = str.maketrans("-_", "+/")
+_standard = bytes.maketrans(b"-_", b"+/")
 _read_token = msgspec.json.Decoder(Told).decode
 _read_row = msgspec.json.Decoder(Row).decode
 _NOT_TOLD = "a user that is written down has a token that says whose it is"
@@ -77,7 +77,7 @@ def payload(jwt: str) -> bytes:
         StorageError: No token.
     """
     try:
-        return a2b_base64(jwt.split(".")[1].translate(_standard) + "==")
+        return a2b_base64(jwt.split(".", 2)[1].encode("ascii").translate(_standard) + b"==")
     except (ValueError, IndexError):  # binascii's error is a ValueError
         pass
     raise StorageError(_NOT_TOLD)

@@ -105,6 +105,16 @@ class Store:
         folder, _, name = file.rpartition("/")
         return self._at(folder).add(name, data)
 
+    def add_some(self, files: list[tuple[str, bytes]]) -> Iterator[str]:
+        """Write some files, up to the first whose name is taken; yield each that was not."""
+        if not self._sharded and not self._start:
+            yield from self._top.add_some(files)
+            return
+        for file, data in files:
+            if not self.add(file, data):
+                return
+            yield file
+
     def replace(self, file: str, data: bytes) -> None:
         """Write one file in the place of another."""
         folder, _, name = file.rpartition("/")

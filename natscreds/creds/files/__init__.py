@@ -12,9 +12,18 @@ import os
 
 from natscreds.creds.files._directory import SecretDirectory
 from natscreds.creds.files._draft import Draft
-from natscreds.creds.files._folders import open_directory, refuse_odd, sound_path
+from natscreds.creds.files._folders import open_directory, sound_path
 from natscreds.creds.files._names import file_name
-from natscreds.creds.files._whole import LIMIT, READ, close, open_descriptors, read_all, write_all, write_whole
+from natscreds.creds.files._whole import (
+    LIMIT,
+    READ,
+    close,
+    open_descriptors,
+    read_all,
+    refuse_odd,
+    write_all,
+    write_whole,
+)
 from natscreds.errors import StorageError
 
 __all__ = ["Draft", "SecretDirectory", "file_name", "read_secret", "write_all", "write_secret"]

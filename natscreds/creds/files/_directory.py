@@ -1,14 +1,14 @@
 """A directory of secret files, and what can be done in it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from errno import ELOOP
 from stat import S_ISREG
 from types import TracebackType
 from typing import Self
 
 from natscreds.creds.files._draft import Draft
-from natscreds.creds.files._folders import exposure, make_directory, make_level, open_directory, refuse_odd, sound_path
+from natscreds.creds.files._folders import exposure, make_directory, make_level, open_directory, sound_path
 from natscreds.creds.files._whole import (
     FOLDER,
     LIMIT,
@@ -16,10 +16,12 @@ from natscreds.creds.files._whole import (
     NOFOLLOW,
     READ,
     WRITE,
+    add_unnamed,
     close,
     is_part,
     open_descriptors,
     read_all,
+    refuse_odd,
     write_whole,
 )
 from natscreds.errors import StorageError
@@ -33,8 +35,7 @@ class SecretDirectory:
     """A directory of secret files, opened once: whatever happens to its path, files go to the same place.
 
     Missing directories are made, each with mode 0700, unless that is not wanted. One that exists is taken if it is ours
-    and not everybody's.
-    A context manager; usable after a fork and from several threads.
+    and not everybody's. A context manager; usable after a fork and from several threads.
 
     Attributes:
         path: The path it was opened by.
@@ -93,6 +94,19 @@ class SecretDirectory:
     def add(self, name: str, data: bytes) -> bool:
         """Write one file as `write` does; return false, with nothing done, if something of that name exists."""
         return self._write(name, data, replace=False)
+
+    def add_some(self, files: Iterable[tuple[str, bytes]]) -> Iterator[str]:
+        """Write some files as `add` does, up to the first whose name is taken; yield each name that was not."""
+        if isinstance(files, str | bytes):
+            raise TypeError("files takes several: give pairs of name and content")
+        links = self._links()
+        if links >= 0 and not self._fsync:
+            yield from add_unnamed(self._fd, files, links)
+            return
+        for name, data in files:
+            if not self._write(name, data, replace=False):
+                return
+            yield name
 
     def _write(self, name: str, data: bytes, *, replace: bool) -> bool:
         refuse_odd(name)

@@ -4,15 +4,14 @@ import os
 from errno import ELOOP
 from stat import S_ISLNK, S_IWOTH
 
-from natscreds.creds.files._whole import FOLDER, NOFOLLOW
+from natscreds.creds.files._whole import FOLDER, NOFOLLOW, spellable
 from natscreds.errors import StorageError
 
-__all__ = ["exposure", "make_directory", "make_level", "open_directory", "refuse_odd", "sound_path"]
+__all__ = ["exposure", "make_directory", "make_level", "open_directory", "sound_path"]
 
 Path = str | os.PathLike[str]
 
 _DIRECTORY_MODE = 0o700
-_ODD = frozenset({"", ".", ".."})
 
 
 def open_directory(path: str, parent: int | None = None) -> int:
@@ -87,20 +86,6 @@ def exposure(status: os.stat_result) -> str:
 def sound_path(path: Path) -> str:
     """Return *path* as text, which the file system can spell."""
     text = os.fspath(path)
-    if not text or "\0" in text or not _spellable(text):
+    if not text or "\0" in text or not spellable(text):
         raise StorageError(f"a path is text without NUL that the file system can spell, got {text!r:.200}")
     return text
-
-
-def refuse_odd(name: str) -> None:
-    """Refuse a file name that is not one part of a path."""
-    if "/" in name or "\0" in name or name in _ODD or not (name.isascii() or _spellable(name)):
-        raise StorageError(f"a file name is one part of a path, got {name!r:.200}")
-
-
-def _spellable(text: str) -> bool:
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -1,6 +1,7 @@
 """One file, whole or absent: filled without a name or under a passing one, then linked or renamed to its own."""
 
 import os
+from collections.abc import Iterable, Iterator
 from errno import EINVAL, EISDIR, EOPNOTSUPP
 from stat import S_ISREG
 
@@ -13,6 +14,7 @@ __all__ = [
     "NOFOLLOW",
     "READ",
     "WRITE",
+    "add_unnamed",
     "close",
     "fill",
     "is_part",
@@ -22,7 +24,9 @@ __all__ = [
     "open_part",
     "open_unnamed",
     "read_all",
+    "refuse_odd",
     "rename_part",
+    "spellable",
     "write_all",
     "write_whole",
 ]
@@ -44,8 +48,25 @@ NOFOLLOW = _flags("O_NOFOLLOW")
 _UNNAMED = _flags("O_TMPFILE", "O_RDWR", "O_CLOEXEC") if hasattr(os, "O_TMPFILE") else 0
 _NEW = _flags("O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_RDWR", "O_CLOEXEC", "O_BINARY")
 
+_ODD = frozenset({"", ".", ".."})
+
 # What open(O_TMPFILE) says where there is none: the file system, a kernel before 3.11, a sandbox.
 _NO_UNNAMED = frozenset({EOPNOTSUPP, EISDIR, EINVAL})
+
+
+def refuse_odd(name: str) -> None:
+    """Refuse a file name that is not one part of a path."""
+    if "/" in name or "\0" in name or name in _ODD or not (name.isascii() or spellable(name)):
+        raise StorageError(f"a file name is one part of a path, got {name!r:.200}")
+
+
+def spellable(text: str) -> bool:
+    """Tell whether the file system can spell *text*."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def open_descriptors() -> int:
@@ -136,6 +157,42 @@ def _write_unnamed(directory: int, name: str, data: bytes, descriptors: int, fsy
     finally:
         os.close(fd)
     return True
+
+
+def add_unnamed(directory: int, files: Iterable[tuple[str, bytes]], descriptors: int) -> Iterator[str]:
+    """Write some files as `write_whole` does, up to the first whose name is taken; yield each name that was not.
+
+    This is the fast path of writers, which spend more on calls than on system calls otherwise. The mode is looked at
+    once: a umask that is changed meanwhile makes files narrower, never wider.
+    """
+    narrowed: bool | None = None
+    for name, data in files:
+        refuse_odd(name)
+        try:
+            fd = os.open(".", _UNNAMED, MODE, dir_fd=directory)
+        except OSError as error:
+            if error.errno not in _NO_UNNAMED:
+                raise
+            fd = -1
+        if fd < 0:
+            if not write_whole(directory, name, data, -1, replace=False, fsync=False):
+                return
+            yield name
+            continue
+        try:
+            if narrowed is None:
+                narrowed = os.fstat(fd).st_mode & 0o777 != MODE
+            if narrowed:
+                os.fchmod(fd, MODE)
+            done = os.write(fd, data)
+            if done < len(data):
+                write_all(fd, data[done:])
+            os.link(str(fd), name, src_dir_fd=descriptors, dst_dir_fd=directory, follow_symlinks=True)
+        except FileExistsError:
+            return
+        finally:
+            os.close(fd)
+        yield name
 
 
 def _fill_part(directory: int, name: str, data: bytes, mark: str, fsync: bool) -> str:

@@ -5,6 +5,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
+from nats.aio.client import Client
+
 import natscreds
 from natscreds import (
     Account,
@@ -27,6 +29,7 @@ from natscreds.creds import NatsPyArguments
 from natscreds.errors import Problem
 from natscreds.nsc import Imported as ImportedFiles
 from natscreds.nsc import Places, Selection, Store, Written
+from natscreds.server import Outcome, Report, SyncReport
 from natscreds.testing import NatsCluster, NatsServer, TrustChain, assert_can_publish, assert_cannot_receive
 from natscreds.tokens import Token, UnverifiedToken
 
@@ -179,3 +182,21 @@ def testing(rules: Access, session: Session) -> None:
         assert_type(cluster.urls, list[str])
     assert_can_publish(rules, "a", reply="b")
     assert_cannot_receive(session, "a", because="denied")
+
+
+async def servers(connection: Client) -> None:
+    """Servers that take accounts."""
+    operator = Operator.create("acme")
+    client = natscreds.server.ResolverClient(connection, operator, servers=3)
+    assert_type(await client.push(["a", operator.create_account("b")], allow=["unrevoke"]), Report)
+    assert_type((await client.list()).accounts, tuple[PublicKey, ...])
+    assert_type((await client.lookup("A")).jwt, str | None)
+    assert_type((await client.pull()).tokens, Mapping[PublicKey, str])
+    report = await client.sync(["a"], prune="disable")
+    assert_type(report, SyncReport)
+    assert_type(report.outcomes["A"].answers[0].text, str)
+    assert_type(await client.disable(["A"]), Report)
+    assert_type(await client.delete(["A"]), Report)
+    with natscreds.server.connect("nats://127.0.0.1", natscreds.server.system_user(operator), operator) as blocking:
+        assert_type(blocking.push(["a"]), Report)
+        assert_type(blocking.sync(["a"], prune="delete").pruned, Mapping[str, Outcome])

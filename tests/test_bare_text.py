@@ -88,6 +88,8 @@ def callables() -> Iterator[tuple[str, Callable[..., object], type | None]]:
         module = import_module(module_name)
         for name in getattr(module, "__all__", [name for name in vars(module) if not name.startswith("_")]):
             found = getattr(module, name)
+            if getattr(found, "_is_protocol", False):  # says what others have, and does nothing
+                continue
             if inspect.isclass(found) and found.__module__.startswith("natscreds"):
                 for member in dir(found):
                     if member.startswith("_") and member not in ("__init__", "__new__", "__call__"):

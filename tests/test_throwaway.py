@@ -254,7 +254,7 @@ def test_a_directory_takes_none_of_its_users(user: User, tmp_path: Path) -> None
     good = REAL.create_account("orders").create_user("good", publish=["a"])
     with pytest.raises(ThrowAwayError, match=f"user {USER.public}"):
         write_directory([good, user], tmp_path / "out")
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.creds"]
+    assert [path.name for path in (tmp_path / "out").glob("*.creds")] == ["good.creds"]
 
 
 @pytest.mark.parametrize("write", [config, fragment])

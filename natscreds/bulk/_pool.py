@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from multiprocessing import get_context, parent_process
@@ -57,11 +57,20 @@ def processes(workers: int) -> Generator[Submits, None, None]:
     """Run so many processes, started anew ("spawn"), until the block is left; what did not begin then never does."""
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_begin)
     try:
-        with _without_interrupts():  # which the processes started here keep
-            pool.submit(os.getpid)
-        yield cast("Submits", pool)
+        yield _Processes(pool)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Processes:
+    """A pool whose processes, which start as calls are submitted, never hear of Ctrl-C."""
+
+    def __init__(self, pool: ProcessPoolExecutor) -> None:
+        self._pool = pool
+
+    def submit(self, fn: object, /, *args: object) -> Result:
+        with _without_interrupts():  # what is started here keeps that
+            return self._pool.submit(cast("Callable[..., object]", fn), *args)
 
 
 @contextmanager

@@ -81,7 +81,9 @@ class SystemWire:
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             line = self._take(b"\n", self._until)
-            info = _info(line or b"")
+            if line is None:
+                raise ServerError(f"nats-server answers within {timeout:g} s, the greeting did not come")
+            info = _info(line)
             if "nonce" not in info:
                 raise ServerError(f"nats-server greets with a nonce, it said {line!r}")
             self.server_id: str = info["server_id"]

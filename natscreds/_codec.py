@@ -106,7 +106,8 @@ def b32decode(text: str) -> bytes:
 def b64encode(data: bytes) -> bytes:
     """Return *data* as base64url without padding (RFC 4648), in ASCII."""
     # Of JSON hardly a character becomes + or /: to look for them is quicker than to translate every one.
-    return b2a_base64(data, newline=False).replace(b"+", b"-").replace(b"/", b"_").rstrip(b"=")
+    text = b2a_base64(data, newline=False).replace(b"+", b"-").replace(b"/", b"_")
+    return text.rstrip(b"=") if len(data) % 3 else text
 
 
 def b64decode(text: str) -> bytes:

@@ -157,8 +157,7 @@ def format_public(key_type: KeyType, raw: bytes) -> PublicKey:
 
 def nkey_texts(head: bytes, raws: list[bytes]) -> list[str]:
     """Return the nkeys of many *raws*, 32 bytes each, behind one *head*: `public_head` or `seed_head` of a type."""
-    items = [head + raw for raw in raws]
-    return b32_texts([item + crc16(item).to_bytes(2, "little") for item in items])
+    return b32_texts([(item := head + raw) + crc16(item).to_bytes(2, "little") for raw in raws])
 
 
 def raw_public(text: str) -> tuple[KeyType, bytes]:

@@ -69,7 +69,7 @@ def issue_users(
     Args:
         account: The account, with a key that may sign: the role's, a plain signing key, or the identity.
         names: Names, or rows with a `name` and values for the template's *fields*. A name stands once. Any iterable.
-            Names of a known length are read 32 at a time, others one by one as users are asked for; elsewhere, by
+            Names of a known length are read 128 at a time, others one by one as users are asked for; elsewhere, by
             chunks.
         template: What the users have in common.
         signer: A key of the account to sign with, instead of the usual choice; or, for keys that live in a KMS, a

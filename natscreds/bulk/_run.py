@@ -23,7 +23,7 @@ Progress = Callable[[int, int | None], object]
 _PAUSE = 0.1
 
 # Keys are made and texts encoded for so many at once, which is quicker than one by one.
-_AT_ONCE = 32
+_AT_ONCE = 128
 
 
 class Elsewhere:
@@ -230,7 +230,7 @@ class Run(Iterator[ItemT], Generic[ItemT]):
         fault: Exception | None = None
         try:
             for row in self._names:
-                name = name_in(row)
+                name = row if type(row) is str else name_in(row)
                 if skipped and name in skipped:
                     continue
                 if not is_new(name):

@@ -215,17 +215,14 @@ class _Form:
         """Return the values of the first *rows*, up to the first one that needs a closer look."""
         filled: list[tuple[str, ...]] = []
         name_fits = self._fits[0]
-        plain = not self._fields and not self._tags
+        names_only = not self._fields and not self._tags
         for row in rows:
-            if plain and isinstance(row, str):
-                if not name_fits(row):
-                    break
+            if names_only and type(row) is str and name_fits(row):
                 filled.append((row,))
-            else:
-                values = self._values(row)
-                if values is None:
-                    break
+            elif (values := self._values(row)) is not None:
                 filled.append(values)
+            else:
+                break
         return filled
 
     def _values(self, row: Row) -> tuple[str, ...] | None:

@@ -1,9 +1,12 @@
 """Who signs whom: which key, of those held, for which token."""
 
+import time
+
 import pytest
 from chain_parts import Remote, T, code, pair_of
 
 from natscreds import Account, KeyPair, KeyType, Operator, UserTemplate, issue_users, tokens
+from natscreds.chain.account import digest
 from natscreds.errors import (
     BadSignatureError,
     InvalidClaimsError,
@@ -234,3 +237,24 @@ def test_a_signer_whose_signature_does_not_hold_is_found_out(account: Account) -
 
     with pytest.raises(BadSignatureError):
         Account.load(account.jwt, [Broken(pair_of(account.signing_keys[0]))]).create_user("svc-1")
+
+
+def test_a_changed_account_knows_what_it_was_made_from() -> None:
+    operator = Operator.create("acme")
+    first = operator.create_account("orders")
+    second = operator.add_role(first, "device", publish=["a"])
+    third = operator.revoke(second, "*").without_identity()
+    assert first.earlier == ()
+    listed = frozenset(first.claims.plain_signing_keys)
+    role = second.roles["device"].public
+    assert third.earlier == ((digest(first.jwt), listed), (digest(second.jwt), listed | {role}))
+    assert Account.load(third.jwt).earlier == ()
+
+
+def test_of_many_changes_the_last_are_known() -> None:
+    operator = Operator.create("acme")
+    second = int(time.time()) - 1_000
+    accounts = [operator.create_account("orders", issued_at=second)]
+    for number in range(1, 70):
+        accounts.append(operator.reissue(accounts[-1], issued_at=second + number))
+    assert [name for name, _ in accounts[-1].earlier] == [digest(account.jwt) for account in accounts[-65:-1]]

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import assert_type
 
+from nats.aio.client import Client
+
 import natscreds
 from natscreds import Account, Creds, KeyPair, KeyType, Operator, PublicKey, Role, Signer, User, UserTemplate
 from natscreds.bulk import Users
@@ -11,6 +13,7 @@ from natscreds.chain import Chain
 from natscreds.claims import AccountClaims, Claims, OperatorClaims, UserClaims
 from natscreds.creds import NatsPyArguments
 from natscreds.errors import Problem
+from natscreds.server import Outcome, Report, SyncReport
 from natscreds.tokens import Token, UnverifiedToken
 
 
@@ -82,3 +85,21 @@ def trust() -> None:
     operator = Operator.create("acme")
     assert_type(natscreds.check_hierarchy(operator, ["a", operator.create_account("b")], now=1), list[Problem])
     assert_type(natscreds.diagram("o", iter([operator.create_account("b")])), str)
+
+
+async def servers(connection: Client) -> None:
+    """Servers that take accounts."""
+    operator = Operator.create("acme")
+    client = natscreds.server.ResolverClient(connection, operator, servers=3)
+    assert_type(await client.push(["a", operator.create_account("b")], allow=["unrevoke"]), Report)
+    assert_type((await client.list()).accounts, tuple[PublicKey, ...])
+    assert_type((await client.lookup("A")).jwt, str | None)
+    assert_type((await client.pull()).tokens, Mapping[PublicKey, str])
+    report = await client.sync(["a"], prune="disable")
+    assert_type(report, SyncReport)
+    assert_type(report.outcomes["A"].answers[0].text, str)
+    assert_type(await client.disable(["A"]), Report)
+    assert_type(await client.delete(["A"]), Report)
+    with natscreds.server.connect("nats://127.0.0.1", natscreds.server.system_user(operator), operator) as blocking:
+        assert_type(blocking.push(["a"]), Report)
+        assert_type(blocking.sync(["a"], prune="delete").pruned, Mapping[str, Outcome])

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Coroutine, Iterable
+from contextlib import suppress
 from datetime import timedelta
 from socket import gaierror
 from ssl import SSLContext
@@ -189,7 +190,8 @@ class BlockingClient:
             if not fault:
                 self._connection = self._client.connection = connection
                 break
-            await connection.close()
+            with suppress(Exception):  # nats-py 2.10 fails to close what was never open
+                await connection.close()
             if _REFUSED in fault.lower() or loop.time() + _BETWEEN_ATTEMPTS >= until:
                 raise ServerError(f"no connection: {fault}")
             await asyncio.sleep(_BETWEEN_ATTEMPTS)

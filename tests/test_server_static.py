@@ -7,10 +7,10 @@ from typing import Any
 
 import property_profiles  # noqa: F401
 import pytest
+from configured_server import FREE, server_of
 from hypothesis import given
 from hypothesis import strategies as st
 from nats_wire import Wire, connect, connect_nkey
-from signed_chain import SignedOperator
 from throwaway_certificates import Authority
 
 from natscreds import KeyPair, KeyType, Operator, UserTemplate
@@ -18,15 +18,7 @@ from natscreds.errors import InvalidClaimsError, NkeyError, WrongKeyTypeError
 from natscreds.server import TLS, Cluster, static_config
 from natscreds.testing import NatsServer
 
-FREE = "127.0.0.1:-1"
 EVERYTHING = UserTemplate(publish=[">"], subscribe=[">"])
-
-
-def server_of(configuration: str) -> NatsServer:
-    """A server with exactly this configuration."""
-    server = NatsServer(SignedOperator())
-    server.configuration = configuration
-    return server
 
 
 def user() -> KeyPair:
@@ -275,8 +267,16 @@ def test_warnings_are_those_of_users_with_tokens() -> None:
 
 # --- nothing from outside writes settings ----------------------------------------------------------------------------
 
-HOSTILE = ['x"]}}]}http:8222#', "#x", "//x", "$HOME", "\\", "\\x41", '"', "a'b", "(", "2m", "include", "ü€😀", "%s"]
+HOSTILE = ['x"];http:8222#', "#x", "//x", "$HOME", "\\", "\\x41", '"', "a'b", "(", "2m", "include", "ü€😀", "%s"]
 TOKENS = st.sampled_from(HOSTILE) | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)
+
+
+def test_odd_subjects_are_read_as_they_were_meant() -> None:
+    key = user()
+    text = static_config({key.public: UserTemplate(publish=HOSTILE, subscribe=[])}, listen=FREE)
+    with server_of(text) as server, connect_nkey(server.url, key) as client:
+        assert may(client, "publish", *HOSTILE) == [True] * len(HOSTILE)
+        assert not any(may(client, "publish", *(f"{entry}x" for entry in HOSTILE)))
 
 
 @given(entry=st.lists(TOKENS, min_size=1, max_size=3).map(".".join))

@@ -82,6 +82,13 @@ def trust() -> None:
     assert_type(natscreds.tokens.verify("a.b.c", UserClaims).claims.nats.issuer_account, str)
     assert_type(natscreds.server.config("o", ["a"]), natscreds.server.Configuration)
     assert_type(natscreds.server.fragment("o", ["a"]).problems, tuple[Problem, ...])
+    allowed = {KeyPair.generate(KeyType.USER).public: UserTemplate(publish=["a"])}
+    assert_type(natscreds.server.static_config(allowed), natscreds.server.Configuration)
+    report = natscreds.server.write_resolver_directory(["a"], "jwt", operator="o", allow={"rollback"})
+    assert_type(report.written, tuple[PublicKey, ...])
+    for found in natscreds.server.read_resolver_directory("jwt"):
+        assert_type(found.claims, AccountClaims | None)
+    assert_type(natscreds.server.system_user(Operator.create("acme")), User)
     operator = Operator.create("acme")
     assert_type(natscreds.check_hierarchy(operator, ["a", operator.create_account("b")], now=1), list[Problem])
     assert_type(natscreds.diagram("o", iter([operator.create_account("b")])), str)

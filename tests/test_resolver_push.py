@@ -12,8 +12,9 @@ from resolver_place import Place, a_place, codes, root
 from natscreds import Account, KeyPair, KeyType, Operator, tokens
 from natscreds.claims import AccountClaims, Export
 from natscreds.envelope import seal_token
-from natscreds.errors import BadSignatureError, InvalidClaimsError, ServerError, TokenError
+from natscreds.errors import BadSignatureError, InvalidClaimsError, ServerError, ThrowAwayError, TokenError
 from natscreds.server import ResolverClient
+from natscreds.testing import TrustChain
 
 UPDATE = "$SYS.REQ.CLAIMS.UPDATE"
 
@@ -338,3 +339,11 @@ def test_the_operators_text_is_enough_to_push(place: Place) -> None:
 
     with server.connect(place.node.url, place.user.creds, place.operator.jwt, servers=1) as client:
         assert client.push([orders]).ok
+
+
+@pytest.mark.parametrize("verb", ["push", "sync"])
+def test_a_throw_away_account_reaches_no_server(place: Place, verb: str) -> None:
+    account = place.operator.adopt(TrustChain.throwaway().accounts["orders"].jwt)
+    with pytest.raises(ThrowAwayError, match=f"account {account.public}"):
+        getattr(place.client, verb)([account])
+    assert stored(place, account) is None

@@ -108,6 +108,7 @@ class ResolverClient:
             ValueError: Another word in *allow*.
             TokenError: Something is not an account's token; nothing was sent.
             InvalidClaimsError: Two different tokens of one account; nothing was sent.
+            ThrowAwayError: An account of a throw-away chain, whose keys everybody knows; nothing was sent.
             ServerError: No server answers, none has a resolver that takes accounts, or the connection failed.
         """
         allowed, parcels = _allowed(allow), parcels_of(accounts)

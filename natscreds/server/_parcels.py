@@ -7,7 +7,7 @@ refused here, before anything is sent.
 from collections.abc import Iterable, Sequence
 
 from natscreds import tokens
-from natscreds.chain import Account, Operator
+from natscreds.chain import Account, Operator, refuse_throwaway
 from natscreds.chain.account import Earlier, digest
 from natscreds.claims import AccountClaims
 from natscreds.errors import InvalidClaimsError, MalformedError, NatsCredsError, TokenError
@@ -144,12 +144,15 @@ def parcels_of(accounts: Iterable[AccountLike | str]) -> dict[PublicKey, Parcel]
         TypeError: One text instead of several, or something that is neither chain object nor text.
         TokenError: A text is not an account's token.
         InvalidClaimsError: Two different tokens of one account.
+        ThrowAwayError: An account of a throw-away chain, whose keys everybody knows.
     """
     refuse_text("accounts", accounts)
     found: dict[PublicKey, Parcel] = {}
     for account in accounts:
         earlier = account.earlier if isinstance(account, Account) else ()
-        parcel = Parcel(_parse(text_of(account)), earlier)
+        text = text_of(account)
+        refuse_throwaway(text)
+        parcel = Parcel(_parse(text), earlier)
         if found.setdefault(parcel.key, parcel).token.text != parcel.token.text:
             raise InvalidClaimsError.one(
                 "$.sub", "same-account", f"an account stands once, {parcel.key} came with two tokens"

@@ -105,7 +105,9 @@ def test_endless_names_are_no_matter() -> None:
 # --- its length and its truth
 
 
-@pytest.mark.parametrize("make", [list, tuple, set, frozenset, dict.fromkeys(NAMES).keys], ids=repr)
+@pytest.mark.parametrize(
+    "make", [list, tuple, set, frozenset, dict.fromkeys(NAMES).keys], ids=["list", "tuple", "set", "frozenset", "keys"]
+)
 def test_the_length_is_how_many_will_be_issued(make: Callable[..., Any]) -> None:
     names = make() if make not in (list, tuple, set, frozenset) else make(NAMES)
     users = issue_users(ACCOUNT, names, TEMPLATE)

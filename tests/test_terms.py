@@ -75,7 +75,7 @@ def test_another_kind_of_run_differs_in(member: str, make: Any) -> None:  # noqa
         {"dotted_names": True},
         {"fields": ["site"]},
     ],
-    ids=str,
+    ids=lambda keywords: ", ".join(keywords),
 )
 def test_whatever_a_template_says_is_in_its_digest(keywords: dict[str, Any]) -> None:
     assert UserTemplate(**keywords).digest != UserTemplate().digest

@@ -66,7 +66,9 @@ def test_a_faulty_token_is_refused_when_no_kind_is_asked_for(row: Vector) -> Non
     assert outcome(tokens.verify, row.token) == row.verify
 
 
-@pytest.mark.parametrize("given", [None, 5, [], memoryview(b"a.b.c"), ("a", "b", "c")], ids=repr)
+@pytest.mark.parametrize(
+    "given", [None, 5, [], memoryview(b"a.b.c"), ("a", "b", "c")], ids=lambda value: type(value).__name__
+)
 def test_what_is_no_text_is_a_type_error(given: Any) -> None:  # noqa: ANN401  # wrong on purpose
     with pytest.raises(TypeError, match="a token is str or bytes"):
         tokens.parse(given)

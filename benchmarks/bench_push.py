@@ -36,10 +36,10 @@ WINDOW = 256
 UPDATE = "$SYS.REQ.CLAIMS.UPDATE"
 FLOOR, BARE, GUARDED, SINGLE = "bare pipelined loop", "push(guard=False)", "push", "one by one"
 
-Contender = Callable[[list[Account]], Awaitable[None]]
+Contender = Callable[[list[str]], Awaitable[None]]
 
 
-class Accounts:
+class Texts:
     """The same accounts, signed anew for each turn."""
 
     def __init__(self, operator: Operator, count: int) -> None:
@@ -48,16 +48,15 @@ class Accounts:
         self.accounts: list[Account] = [operator.create_account(f"account-{number}") for number in range(count)]
         self.second = int(time.time()) - 100_000
 
-    def next(self, count: int) -> list[Account]:
+    def next(self, count: int) -> list[str]:
         """Sign *count* of them, a second after the last time."""
         self.second += 1
-        texts = (tokens.sign(one.claims, self.signer, issued_at=self.second) for one in self.accounts[:count])
-        return [Account.load(text) for text in texts]
+        return [tokens.sign(one.claims, self.signer, issued_at=self.second) for one in self.accounts[:count]]
 
 
-async def bare(connection: Client, accounts: list[Account]) -> None:
+async def bare(connection: Client, texts: list[str]) -> None:
     """Publish with a bounded window, and count the replies."""
-    inbox, window, left = connection.new_inbox(), asyncio.Semaphore(WINDOW), len(accounts)
+    inbox, window, left = connection.new_inbox(), asyncio.Semaphore(WINDOW), len(texts)
     through = asyncio.Event()
 
     async def count(_: object) -> None:
@@ -68,17 +67,17 @@ async def bare(connection: Client, accounts: list[Account]) -> None:
             through.set()
 
     heard = await connection.subscribe(inbox, cb=count)
-    for account in accounts:
+    for text in texts:
         await window.acquire()
-        await connection.publish(UPDATE, account.jwt.encode(), reply=inbox)
+        await connection.publish(UPDATE, text.encode(), reply=inbox)
     await through.wait()
     await heard.unsubscribe()
 
 
-async def one_by_one(connection: Client, accounts: list[Account]) -> None:
+async def one_by_one(connection: Client, texts: list[str]) -> None:
     """Ask, wait, ask the next."""
-    for account in accounts:
-        await connection.request(UPDATE, account.jwt.encode(), timeout=30)
+    for text in texts:
+        await connection.request(UPDATE, text.encode(), timeout=30)
 
 
 async def race(url: str, operator: Operator, options: argparse.Namespace) -> dict[str, list[float]]:
@@ -89,26 +88,26 @@ async def race(url: str, operator: Operator, options: argparse.Namespace) -> dic
     await connection.connect(url, **arguments)
     client = server.ResolverClient(connection, operator, window=WINDOW)
 
-    async def push(accounts: list[Account], *, guard: bool) -> None:
-        (await client.push(accounts, guard=guard)).raise_for_failures()
+    async def push(texts: list[str], *, guard: bool) -> None:
+        (await client.push(texts, guard=guard)).raise_for_failures()
 
     contenders: dict[str, Contender] = {
-        FLOOR: lambda accounts: bare(connection, accounts),
-        BARE: lambda accounts: push(accounts, guard=False),
-        GUARDED: lambda accounts: push(accounts, guard=True),
-        SINGLE: lambda accounts: one_by_one(connection, accounts),
+        FLOOR: lambda texts: bare(connection, texts),
+        BARE: lambda texts: push(texts, guard=False),
+        GUARDED: lambda texts: push(texts, guard=True),
+        SINGLE: lambda texts: one_by_one(connection, texts),
     }
     rates: dict[str, list[float]] = {name: [] for name in contenders}
-    everything = Accounts(operator, options.accounts)
+    everything = Texts(operator, options.accounts)
     try:
         await bare(connection, everything.next(options.accounts))  # each turn writes over files that are there
         for number in range(options.rounds):
             names = list(contenders)
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 count = options.accounts if name != SINGLE else max(options.accounts // 5, 1)
-                accounts = everything.next(count)
+                texts = everything.next(count)
                 start = time.perf_counter()
-                await contenders[name](accounts)
+                await contenders[name](texts)
                 rates[name].append(count / (time.perf_counter() - start))
     finally:
         await connection.close()

@@ -36,10 +36,10 @@ WINDOW = 256
 UPDATE = "$SYS.REQ.CLAIMS.UPDATE"
 FLOOR, BARE, GUARDED, SINGLE = "bare pipelined loop", "push(guard=False)", "push", "one by one"
 
-Contender = Callable[[list[str]], Awaitable[None]]
+Contender = Callable[[list[Account]], Awaitable[None]]
 
 
-class Texts:
+class Accounts:
     """The same accounts, signed anew for each turn."""
 
     def __init__(self, operator: Operator, count: int) -> None:
@@ -48,15 +48,16 @@ class Texts:
         self.accounts: list[Account] = [operator.create_account(f"account-{number}") for number in range(count)]
         self.second = int(time.time()) - 100_000
 
-    def next(self, count: int) -> list[str]:
+    def next(self, count: int) -> list[Account]:
         """Sign *count* of them, a second after the last time."""
         self.second += 1
-        return [tokens.sign(one.claims, self.signer, issued_at=self.second) for one in self.accounts[:count]]
+        texts = (tokens.sign(one.claims, self.signer, issued_at=self.second) for one in self.accounts[:count])
+        return [Account.load(text) for text in texts]
 
 
-async def bare(connection: Client, texts: list[str]) -> None:
+async def bare(connection: Client, accounts: list[Account]) -> None:
     """Publish with a bounded window, and count the replies."""
-    inbox, window, left = connection.new_inbox(), asyncio.Semaphore(WINDOW), len(texts)
+    inbox, window, left = connection.new_inbox(), asyncio.Semaphore(WINDOW), len(accounts)
     through = asyncio.Event()
 
     async def count(_: object) -> None:
@@ -67,17 +68,17 @@ async def bare(connection: Client, texts: list[str]) -> None:
             through.set()
 
     heard = await connection.subscribe(inbox, cb=count)
-    for text in texts:
+    for account in accounts:
         await window.acquire()
-        await connection.publish(UPDATE, text.encode(), reply=inbox)
+        await connection.publish(UPDATE, account.jwt.encode(), reply=inbox)
     await through.wait()
     await heard.unsubscribe()
 
 
-async def one_by_one(connection: Client, texts: list[str]) -> None:
+async def one_by_one(connection: Client, accounts: list[Account]) -> None:
     """Ask, wait, ask the next."""
-    for text in texts:
-        await connection.request(UPDATE, text.encode(), timeout=30)
+    for account in accounts:
+        await connection.request(UPDATE, account.jwt.encode(), timeout=30)
 
 
 async def race(url: str, operator: Operator, options: argparse.Namespace) -> dict[str, list[float]]:
@@ -86,28 +87,29 @@ async def race(url: str, operator: Operator, options: argparse.Namespace) -> dic
     connection = Client()
     arguments: dict[str, Any] = {**user.creds.nats_py()}
     await connection.connect(url, **arguments)
-    client = server.ResolverClient(connection, operator, window=WINDOW)
+    # One server is known to be there: without the number a push waits a quarter of a second for others.
+    client = server.ResolverClient(connection, operator, servers=1, window=WINDOW)
 
-    async def push(texts: list[str], *, guard: bool) -> None:
-        (await client.push(texts, guard=guard)).raise_for_failures()
+    async def push(accounts: list[Account], *, guard: bool) -> None:
+        (await client.push(accounts, guard=guard)).raise_for_failures()
 
     contenders: dict[str, Contender] = {
-        FLOOR: lambda texts: bare(connection, texts),
-        BARE: lambda texts: push(texts, guard=False),
-        GUARDED: lambda texts: push(texts, guard=True),
-        SINGLE: lambda texts: one_by_one(connection, texts),
+        FLOOR: lambda accounts: bare(connection, accounts),
+        BARE: lambda accounts: push(accounts, guard=False),
+        GUARDED: lambda accounts: push(accounts, guard=True),
+        SINGLE: lambda accounts: one_by_one(connection, accounts),
     }
     rates: dict[str, list[float]] = {name: [] for name in contenders}
-    everything = Texts(operator, options.accounts)
+    everything = Accounts(operator, options.accounts)
     try:
         await bare(connection, everything.next(options.accounts))  # each turn writes over files that are there
         for number in range(options.rounds):
             names = list(contenders)
             for name in names[number % len(names) :] + names[: number % len(names)]:
                 count = options.accounts if name != SINGLE else max(options.accounts // 5, 1)
-                texts = everything.next(count)
+                accounts = everything.next(count)
                 start = time.perf_counter()
-                await contenders[name](texts)
+                await contenders[name](accounts)
                 rates[name].append(count / (time.perf_counter() - start))
     finally:
         await connection.close()

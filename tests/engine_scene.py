@@ -58,7 +58,7 @@ def run_example(name: str, directory: Path) -> list[str]:
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     assert f"users, written by their driver to {directory}" in done.stdout
-    return sorted(os.listdir(directory))
+    return sorted(name for name in os.listdir(directory) if name.endswith(".creds"))
 
 
 def is_running(process: int) -> bool:

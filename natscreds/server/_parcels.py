@@ -15,7 +15,6 @@ from natscreds.nkeys import KeyType, PublicKey, parse_public, raw_public
 from natscreds.server._config import AccountLike
 from natscreds.server._reports import Answer, Outcome, State
 from natscreds.server._succession import steps_back
-from natscreds.tokens import UnverifiedToken
 
 __all__ = ["ALLOW", "Parcel", "believed", "is_disabled", "key_of", "parcels_of", "refuse_text", "second", "text_of"]
 
@@ -28,7 +27,8 @@ class Parcel:
 
     Attributes:
         key: The account.
-        token: What is to be sent.
+        text: What is to be sent.
+        claims: What it says.
         earlier: What the token was made from, if that is known.
         stored: What each server that answered holds: texts, None for nothing; None as a whole if nobody was asked.
         state: What became of it; `failed` until something better is known.
@@ -37,11 +37,12 @@ class Parcel:
         answers: What each server said.
     """
 
-    __slots__ = ("answers", "code", "earlier", "key", "reason", "state", "stored", "token")
+    __slots__ = ("answers", "claims", "code", "earlier", "key", "reason", "state", "stored", "text")
 
-    def __init__(self, token: UnverifiedToken[AccountClaims], earlier: Earlier = ()) -> None:
-        self.key = PublicKey(token.claims.sub)
-        self.token = token
+    def __init__(self, text: str, claims: AccountClaims, earlier: Earlier = ()) -> None:
+        self.key = PublicKey(claims.sub)
+        self.text = text
+        self.claims = claims
         self.earlier = earlier
         self.stored: tuple[str | None, ...] | None = None
         self.state: State = "failed"
@@ -70,7 +71,7 @@ class Parcel:
 
         Its signature is not verified here: that is what servers do themselves before anything else.
         """
-        claims, code, reason = self.token.claims, "", ""
+        claims, code, reason = self.claims, "", ""
         if claims.iss not in operator.claims.trusted_keys:
             code = "untrusted"
             reason = f"it is signed by {claims.iss}, which operator {operator.public} does not sign accounts with"
@@ -96,10 +97,10 @@ class Parcel:
 
     def _objection(self, held: Sequence[tuple[str, AccountClaims]], allow: frozenset[str]) -> tuple[str, str] | None:
         """Return what speaks against this token where servers hold those: code and reason."""
-        mine = self.token.claims
+        mine = self.claims
         newest = max((claims.iat for _, claims in held), default=0)
         for text, claims in held:
-            if text == self.token.text or claims.iat < newest:
+            if text == self.text or claims.iat < newest:
                 continue
             for problem in steps_back(claims, mine):
                 if problem.code not in allow:
@@ -118,7 +119,7 @@ class Parcel:
         A token that was made from the very one that is stored has it in its history: what was listed in none of the
         tokens up to there is new. Of any other nobody can tell.
         """
-        more = _signing_keys(self.token.claims) - _signing_keys(stored)
+        more = _signing_keys(self.claims) - _signing_keys(stored)
         if not more:
             return ""
         known = [index for index, (name, _) in enumerate(self.earlier) if name == digest(text)]
@@ -149,28 +150,30 @@ def parcels_of(accounts: Iterable[AccountLike | str]) -> dict[PublicKey, Parcel]
     refuse_text("accounts", accounts)
     found: dict[PublicKey, Parcel] = {}
     for account in accounts:
-        earlier = account.earlier if isinstance(account, Account) else ()
         text = text_of(account)
         refuse_throwaway(text)
-        parcel = Parcel(_parse(text), earlier)
-        if found.setdefault(parcel.key, parcel).token.text != parcel.token.text:
+        if isinstance(account, Account):
+            parcel = Parcel(text, account.claims, account.earlier)  # it was read when it was made
+        else:
+            parcel = Parcel(text, _parse(text))
+        if found.setdefault(parcel.key, parcel).text != parcel.text:
             raise InvalidClaimsError.one(
                 "$.sub", "same-account", f"an account stands once, {parcel.key} came with two tokens"
             )
     return found
 
 
-def _parse(text: str) -> UnverifiedToken[AccountClaims]:
-    token = tokens.parse(text, AccountClaims)
+def _parse(text: str) -> AccountClaims:
+    claims = tokens.parse(text, AccountClaims).claims
     fault = ""
     try:
-        kind, _ = raw_public(token.claims.sub)
+        kind, _ = raw_public(claims.sub)
         fault = "" if kind is KeyType.ACCOUNT else f"it is one of type {kind.name.lower()}"
     except MalformedError as error:
         fault = str(error)
     if fault:
         raise TokenError(f"sub is no account's key: {fault}")
-    return token
+    return claims
 
 
 def text_of(account: AccountLike | str) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from natscreds import tokens
 from natscreds.chain import Account, Operator
 from natscreds.chain.moments import clock, forward
-from natscreds.claims import AccountClaims, GenericClaims
+from natscreds.claims import GenericClaims
 from natscreds.errors import InvalidClaimsError, MissingKeyError, NatsCredsError
 from natscreds.nkeys import PublicKey, Signer
 from natscreds.server._config import AccountLike
@@ -79,15 +79,15 @@ async def disable(
         if is_disabled(account.claims) and set(stored.get(key, ())) == {newest}:
             found[key] = Outcome(account=key, state="unchanged", code="disabled", reason="it is disabled already")
             continue
-        fault, text = "", ""
+        fault, shut = "", account
         try:
-            text = _disabled(session.operator, account).jwt
+            shut = _disabled(session.operator, account)
         except NatsCredsError as error:
             fault = str(error)
         if fault:
             found[key] = Outcome(account=key, state="refused", code="not-signed", reason=fault)
             continue
-        parcels[key] = Parcel(tokens.parse(text, AccountClaims))
+        parcels[key] = Parcel(shut.jwt, shut.claims)
         parcels[key].stored = stored.get(key, ())
     await session.send(parcels.values(), allow=None, on_progress=on_progress)
     return {key: outcome or parcels[key].outcome() for key, outcome in found.items()}

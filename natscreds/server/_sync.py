@@ -72,7 +72,7 @@ async def sync(
         due = due[1:]
     different: list[Parcel] = []
     for parcel in due:
-        if len(parcel.stored or ()) >= session.likely_holders and set(parcel.stored or ()) == {parcel.token.text}:
+        if len(parcel.stored or ()) >= session.likely_holders and set(parcel.stored or ()) == {parcel.text}:
             parcel.end("unchanged")
         else:
             different.append(parcel)

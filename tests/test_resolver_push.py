@@ -300,7 +300,7 @@ def test_progress_is_told_for_each_account(place: Place) -> None:
 
 
 def test_hundreds_of_accounts_are_compared_too(place: Place) -> None:
-    """From 257 accounts on, lists tell which are looked up."""
+    """More than are on their way at once."""
     operator = place.operator
     accounts = [operator.create_account(f"a{number}") for number in range(300)]
     newer = [operator.reissue(account) for account in accounts[:150]]

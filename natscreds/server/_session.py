@@ -18,6 +18,8 @@ Progress = Callable[[int, int], None]
 """Called with how many accounts are through, and how many there are."""
 
 _STORED = "jwt updated"
+_BATCH = 128
+"""Accounts read back in one go."""
 
 
 class Seen(TypedDict):
@@ -111,8 +113,16 @@ class Session:
             if on_progress is not None:
                 on_progress(through, len(parcels))
 
+        def look_again() -> Iterator[Question]:
+            batch = taken[:]
+            taken.clear()
+            for parcel, stored in batch:
+                yield Lookup(parcel.key, self.roster, wanted=stored, then=partial(self._read_back, parcel, stored))
+
         def questions() -> Iterator[Question]:
             for parcel in parcels:
+                if len(taken) >= _BATCH:
+                    yield from look_again()
                 payload = parcel.text.encode("ascii")
                 if not parcel.judge(self.operator, clock()) or (
                     allow is not None and not parcel.guard(self.operator, allow)
@@ -125,11 +135,7 @@ class Session:
                     yield Claim(UPDATE, payload, self.roster, partial(self._updated, parcel, ended, taken))
 
         await self.ask(questions())
-        # Not between the updates: servers answer in the order of asking, and would keep the next ones waiting.
-        await self.ask(
-            Lookup(parcel.key, self.roster, wanted=stored, then=partial(self._read_back, parcel, stored))
-            for parcel, stored in taken
-        )
+        await self.ask(look_again())
 
     def _updated(
         self, parcel: Parcel, ended: Callable[[], None], taken: list[tuple[Parcel, int]], claim: Claim

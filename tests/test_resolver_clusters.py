@@ -53,7 +53,7 @@ def test_a_server_stopped_during_a_push_is_named_and_a_sync_heals_it() -> None:
 
         async def push_and_heal(one: Client, client: ResolverClient) -> None:
             def stop_one(done: int, total: int) -> None:
-                if done == 300:
+                if done == 600:
                     cluster.nodes[2].stop(kill=True)
 
             report = await client.push(accounts, on_progress=stop_one)

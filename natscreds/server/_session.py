@@ -18,8 +18,6 @@ Progress = Callable[[int, int], None]
 """Called with how many accounts are through, and how many there are."""
 
 _STORED = "jwt updated"
-_BATCH = 128
-"""Accounts read back in one go."""
 
 
 class Seen(TypedDict):
@@ -121,7 +119,7 @@ class Session:
 
         def questions() -> Iterator[Question]:
             for parcel in parcels:
-                if len(taken) >= _BATCH:
+                if 2 * len(taken) >= self.window:
                     yield from look_again()
                 payload = parcel.text.encode("ascii")
                 if not parcel.judge(self.operator, clock()) or (

@@ -79,6 +79,7 @@ def beside_an_impostor(
 
             for subject in ("$SYS.REQ.CLAIMS.*", "$SYS.REQ.ACCOUNT.*.CLAIMS.*", "$SYS.REQ.SERVER.PING.IDZ"):
                 await bad.subscribe(subject, cb=lie)
+            await bad.flush()  # may go out ahead of the subscriptions; the second cannot
             await bad.flush()
             servers = 2 if ghost else None  # waited for, however slow the ghost is
             return await verb(ResolverClient(one, place.operator, servers=servers, timeout=WAIT / 6))

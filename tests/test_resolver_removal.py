@@ -200,6 +200,7 @@ def test_a_signing_key_signs_deletions(deleting: Place) -> None:
                 got.set()
 
             await client.subscribe(DELETE, cb=keep)
+            await client.flush()  # may go out ahead of the subscription; the second cannot
             await client.flush()
             await asyncio.to_thread(deleting.client.delete, [orders])
             await asyncio.wait_for(got.wait(), 5)

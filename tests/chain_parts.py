@@ -1,13 +1,15 @@
 """What tests of chains share: signers that are no key pairs, and the code of an error."""
 
+import os
+
 import pytest
 
-from natscreds import KeyPair, PublicKey
+from natscreds import KeyPair, PublicKey, Signer
 from natscreds.errors import (
     InvalidClaimsError,
 )
 
-__all__ = ["Remote", "T", "code", "pair_of"]
+__all__ = ["Remote", "T", "code", "kms", "pair_of"]
 
 T = 1_700_000_000
 
@@ -26,6 +28,11 @@ class Remote:
     def sign(self, data: bytes, /) -> bytes:
         self.signed += 1
         return self._pair.sign(data)
+
+
+def kms() -> Signer:
+    """Make a signer where it is called, as a program with a KMS would: a function of a module."""
+    return Remote(KeyPair.parse(os.environ["NATSCREDS_TEST_KMS"]))
 
 
 def code(error: pytest.ExceptionInfo[InvalidClaimsError]) -> str:

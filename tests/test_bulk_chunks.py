@@ -1,7 +1,6 @@
 """A run cut into chunks: values that any process issues, any number of times, with the same result."""
 
 import copy
-import os
 import pickle
 import subprocess
 import sys
@@ -10,14 +9,13 @@ from typing import Any
 
 import property_profiles  # noqa: F401  # sets how long properties search
 import pytest
-from chain_parts import Remote, code, pair_of
+from chain_parts import Remote, code, kms, pair_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from natscreds import Account, KeyPair, KeyType, Operator, UserTemplate, issue_users, verify_chain
 from natscreds.bulk import Chunk, Issued, Plan, plan, run
 from natscreds.errors import InvalidClaimsError, MissingKeyError, NkeyError, RevokedError, WrongKeyTypeError
-from natscreds.nkeys import Signer
 
 OPERATOR = Operator.create("acme")
 ACCOUNT = OPERATOR.add_role(OPERATOR.create_account("orders"), "device", publish=["d.{{name()}}.>"], private_inbox=True)
@@ -29,11 +27,6 @@ NOW = ACCOUNT.claims.iat + 1
 
 def rows_of(chunks: Plan) -> list[Issued]:
     return [row for chunk in chunks for row in run(chunk)]
-
-
-def kms() -> Signer:
-    """Make a signer where it is called, as a program with a KMS would: a function of a module."""
-    return Remote(KeyPair.parse(os.environ["NATSCREDS_TEST_KMS"]))
 
 
 def test_all_chunks_together_are_the_run() -> None:

@@ -51,7 +51,7 @@ class Bench(NamedTuple):
 BENCHES = (
     Bench(
         "bench_issue",
-        "--users 5000 --rounds 5",
+        "--users 3000 --rounds 3",
         "--users 400 --rounds 1",
         {
             "share of the floor": "≥ 0.80",
@@ -65,14 +65,14 @@ BENCHES = (
     Bench("bench_writers", "--all", "--users 100 --rounds 1", {"of issuing and open": "≤ 1.15"}),
     Bench(
         "bench_trust",
-        "--rounds 7",
+        "--rounds 5",
         "--rounds 1",
         {"parse + verify": "≥ 0.75", "check()": "≤ 500", "each activation": "≤ 60", "signing 10,000": "≤ 1.3"},
     ),
     Bench("bench_access", "", "--subjects 2000 --rounds 1", {"publish": "≥ 200000"}),
     Bench("bench_nsc_store", "--users 10000 --rounds 3", "--users 300 --rounds 1", {"ratio": "≥ 0.50"}),
-    Bench("bench_server_start", "--accounts 1000 --rounds 3", "--accounts 100 --rounds 1"),
-    Bench("bench_push", "--accounts 10000 --rounds 3", "--accounts 200 --rounds 1", {"push, of": "≥ 0.8"}),
+    Bench("bench_server_start", "--accounts 1000 --rounds 2", "--accounts 100 --rounds 1"),
+    Bench("bench_push", "--accounts 10000 --rounds 1", "--accounts 200 --rounds 1", {"push, of": "≥ 0.8"}),
 )
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from os import urandom
-from typing import cast
 
-from natscreds.bulk._derive import Derivation
-from natscreds.bulk._recipes import AccountRecipe, Issuing, SignerFactory, carried
+from natscreds.bulk._derive import derivation_of
+from natscreds.bulk._recipes import AccountRecipe, Issuing, SignerFactory, carried, made
 from natscreds.bulk._run import Elsewhere, Progress, Run
 from natscreds.chain import Account, AccountTemplate, Operator
 from natscreds.chain.moments import Moment, expiry, issue_second
@@ -42,37 +41,25 @@ class Accounts(Run[Account]):
         elsewhere: Elsewhere | None,
     ) -> None:
         super().__init__(names, on_progress, elsewhere)
-        factory = None
-        if callable(signer) and not isinstance(signer, Signer):
-            factory, signer = signer, signer()
+        given, factory = made(signer)
         self._operator = operator
         self._template = template
-        self._signer = operator.account_signer(signer)
+        self._signer = operator.account_signer(given)
         self._entropy = urandom if entropy is None else entropy
         self.issued_at = issue_second(issued_at)
         self._exp = expiry(
             template.expires_in, template.expires_at, second=self.issued_at, past_is_fine=issued_at is not None
         )
-        self._derivation: Derivation | None = None
-        if derive_from is not None:
-            if self._entropy is not urandom:
-                raise TypeError("either derive_from= or entropy=, not both")
-            if template.signing_keys > 1:
-                raise InvalidClaimsError.one(
-                    "signing_keys", "derived-signing-keys", "a name and generation derive one signing key, not more"
-                )
-            self._derivation = Derivation(derive_from, "operator", operator.public, generations)
-        elif generations is not None:
-            raise TypeError("generations= goes with derive_from=: keys that are drawn are new each time")
+        self._derivation = derivation_of(derive_from, generations, self._entropy, "operator", operator.public)
+        if self._derivation is not None and template.signing_keys > 1:
+            raise InvalidClaimsError.one(
+                "signing_keys", "derived-signing-keys", "a name and generation derive one signing key, not more"
+            )
         if elsewhere is not None and elsewhere.executor is not None and factory is None:
             raise WrongKeyTypeError(
                 "an operator's key never leaves for an executor: give signer= a function that makes the signer there"
             )
         self._carried = carried(self._signer, factory) if elsewhere is not None else ""
-
-    def generation(self, name: str) -> int:
-        """Return which of its derived keys *name* gets; 0 is the first, and where keys are drawn."""
-        return 0 if self._derivation is None else self._derivation.generation(name)
 
     def _press(self) -> Issuing[Account]:
         # The same press as elsewhere, with the signer that is here.
@@ -96,12 +83,4 @@ class Accounts(Run[Account]):
                 return urandom(32 * each * len(rows))
             return b"".join([self._entropy(32) for _ in range(each * len(rows))])
         purposes = ("account", "account-signing-key")[:each]
-        return b"".join([_derived(self._derivation, name_in(row), purpose) for row in rows for purpose in purposes])
-
-
-def _derived(derivation: Derivation, name: object, purpose: str) -> bytes:
-    """Return a seed of *name*; zeros for what is no name, which is refused before a key is made of it."""
-    try:
-        return derivation.seed(cast("str", name), purpose)
-    except (UnicodeEncodeError, AttributeError, TypeError):
-        return bytes(32)
+        return b"".join([self._derivation.seed_of_row(name_in(row), purpose) for row in rows for purpose in purposes])

@@ -7,10 +7,12 @@ a run. So a renewal keeps the key, and a new key for a name is the next *generat
 
 from collections.abc import Mapping
 from os import urandom
+from typing import cast
 
 from natscreds.errors import InvalidClaimsError
+from natscreds.nkeys import Entropy
 
-__all__ = ["Derivation", "generations_of", "new_secret"]
+__all__ = ["Derivation", "derivation_of", "generations_of", "new_secret"]
 
 _SALT = b"natscreds seed v1"
 _SHORTEST, _LONGEST = 32, 1_024
@@ -67,11 +69,36 @@ class Derivation:
         generation = self.generation(name).to_bytes(8, "big")
         return self._expand(self._key, purpose.encode() + b"\0" + generation + name.encode())
 
+    def seed_of_row(self, name: object, purpose: str = "user") -> bytes:
+        """Return the seed of *name*; zeros for what is no name, which is refused before a key is made of it."""
+        try:
+            return self.seed(cast("str", name), purpose)
+        except (UnicodeEncodeError, AttributeError, TypeError):
+            return bytes(32)
+
     def __repr__(self) -> str:
         return "<Derivation>"
 
     def __reduce__(self) -> str | tuple[object, ...]:
         raise TypeError("a Derivation stays where the secret is: it is not pickled")
+
+
+def derivation_of(
+    secret: bytes | None, generations: Mapping[str, int] | None, entropy: Entropy, level: str, issuer: str
+) -> Derivation | None:
+    """Return what derives the keys of a run; `None` where they are drawn.
+
+    Raises:
+        TypeError: Both a secret and other entropy, or generations of keys that are drawn.
+        InvalidClaimsError: As `Derivation`.
+    """
+    if secret is None:
+        if generations is not None:
+            raise TypeError("generations= goes with derive_from=: keys that are drawn are new each time")
+        return None
+    if entropy is not urandom:
+        raise TypeError("either derive_from= or entropy=, not both")
+    return Derivation(secret, level, issuer, generations)
 
 
 def _sound(secret: object) -> bytes:

@@ -13,7 +13,7 @@ from natscreds.claims import AccountClaims, Scope
 from natscreds.errors import InvalidClaimsError
 from natscreds.nkeys import KeyPair, KeyType, PublicKey, Signer
 
-__all__ = ["AccountRecipe", "Issuing", "Recipe", "SignerFactory", "UserRecipe", "carried"]
+__all__ = ["AccountRecipe", "Issuing", "Recipe", "SignerFactory", "UserRecipe", "carried", "made"]
 
 ItemT = TypeVar("ItemT")
 MadeT = TypeVar("MadeT", covariant=True)
@@ -51,6 +51,15 @@ class Recipe(Protocol[ItemT]):
     def item(self, name: str, texts: Sequence[str]) -> ItemT:
         """Put together again what `texts` took apart."""
         ...
+
+
+def made(
+    signer: Signer | SignerFactory | str | bytes | None,
+) -> tuple[Signer | str | bytes | None, SignerFactory | None]:
+    """Return *signer* as the chain takes it, and the function that made it, if one did."""
+    if callable(signer) and not isinstance(signer, Signer):
+        return signer(), signer
+    return signer, None
 
 
 def carried(signer: Signer, factory: SignerFactory | None) -> _Carried:

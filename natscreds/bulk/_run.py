@@ -9,6 +9,7 @@ from typing import Generic, Self, TypeVar
 
 from natscreds._seen import Seen
 from natscreds.bulk._chunks import Chunk, unpack
+from natscreds.bulk._derive import Derivation
 from natscreds.bulk._recipes import Issuing, Recipe
 from natscreds.chain.press import Row, name_in
 from natscreds.errors import InvalidClaimsError, WorkerError
@@ -72,6 +73,7 @@ class Run(Iterator[ItemT], Generic[ItemT]):
 
     issued_at: int
     job: str
+    _derivation: Derivation | None
 
     def __init__(self, names: Iterable[Row], on_progress: Progress | None, elsewhere: Elsewhere | None) -> None:
         if isinstance(names, str | bytes | bytearray):
@@ -112,6 +114,10 @@ class Run(Iterator[ItemT], Generic[ItemT]):
         return None
 
     # What they share.
+
+    def generation(self, name: str) -> int:
+        """Return which of its derived keys *name* gets; 0 is the first, and where keys are drawn."""
+        return 0 if self._derivation is None else self._derivation.generation(name)
 
     def skip(self, names: Iterable[str]) -> Self:
         """Leave out these *names*, before the first is issued; they count as issued no more.

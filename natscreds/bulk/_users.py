@@ -3,11 +3,10 @@
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from hashlib import sha256
 from os import urandom
-from typing import cast
 
 from natscreds.bulk._chunks import Chunk, Issued
-from natscreds.bulk._derive import Derivation, generations_of
-from natscreds.bulk._recipes import SignerFactory, UserRecipe, carried
+from natscreds.bulk._derive import derivation_of, generations_of
+from natscreds.bulk._recipes import SignerFactory, UserRecipe, carried, made
 from natscreds.bulk._run import Elsewhere, Progress, Run
 from natscreds.chain import Account, User, UserTemplate
 from natscreds.chain.moments import Moment, expiry, forward
@@ -50,24 +49,16 @@ class Users(Run[User]):
         elsewhere: Elsewhere | None,
     ) -> None:
         super().__init__(names, on_progress, elsewhere)
-        factory = None
-        if callable(signer) and not isinstance(signer, Signer):
-            factory, signer = signer, signer()
+        given, factory = made(signer)
         self._account = account
         self._template = template
-        self._mint = account.mint(role=template.role, signer=signer)
+        self._mint = account.mint(role=template.role, signer=given)
         self._entropy = urandom if entropy is None else entropy
         self.issued_at = forward(issued_at, account.claims.nats.revocations.get("*", 0), "the revocation of everybody")
         self._exp = expiry(
             template.expires_in, template.expires_at, second=self.issued_at, past_is_fine=issued_at is not None
         )
-        self._derivation: Derivation | None = None
-        if derive_from is not None:
-            if self._entropy is not urandom:
-                raise TypeError("either derive_from= or entropy=, not both")
-            self._derivation = Derivation(derive_from, "account", account.public, generations)
-        elif generations is not None:
-            raise TypeError("generations= goes with derive_from=: keys that are drawn are new each time")
+        self._derivation = derivation_of(derive_from, generations, self._entropy, "account", account.public)
         self._revoked = {key for key in account.claims.nats.revocations if key != "*"}
         self._may_refuse = bool(self._revoked)
         self.terms = Terms(
@@ -95,10 +86,6 @@ class Users(Run[User]):
                 "a chunk carries a role's key or a plain signing key, which can be changed; here the account's identity"
                 " would sign, which cannot"
             )
-
-    def generation(self, name: str) -> int:
-        """Return which of its derived keys *name* gets; 0 is the first, and where keys are drawn."""
-        return 0 if self._derivation is None else self._derivation.generation(name)
 
     def verdict(self, name: str, creds: Creds) -> Verdict:
         """Tell what *creds*, found under *name*, are to this run: one of its own, stale, or something else.
@@ -148,7 +135,7 @@ class Users(Run[User]):
     def _seeds(self, rows: list[Row]) -> bytes:
         derivation = self._derivation
         if derivation is not None:
-            return b"".join([_derived(derivation, name_in(row)) for row in rows])
+            return b"".join([derivation.seed_of_row(name_in(row)) for row in rows])
         if self._entropy is urandom:
             return urandom(32 * len(rows))
         return b"".join([_drawn(self._entropy) for _ in rows])
@@ -228,14 +215,6 @@ class Plan(Iterator[Chunk]):
     def __next__(self) -> Chunk:
         self._begun = True
         return next(self._chunks)
-
-
-def _derived(derivation: Derivation, name: object) -> bytes:
-    """Return the seed of *name*; zeros for what is no name, which is refused before a key is made of it."""
-    try:
-        return derivation.seed(cast("str", name))
-    except (UnicodeEncodeError, AttributeError, TypeError):
-        return bytes(32)
 
 
 def _drawn(entropy: Entropy) -> bytes:

@@ -94,12 +94,7 @@ class Users(Run[User]):
             TypeError: The template has fields and the rows come only once, so that they cannot be looked up.
         """
         row = self._row(name) if self._template.values[1:] else None
-        if self._derivation is not None and KeyPair(KeyType.USER, self._derivation.seed(name)).seed != creds.seed:
-            found = judge(
-                creds, name, account=self._account, mint=self._mint, template=self._template, row=row
-            )  # an old generation of it is stale once it is revoked, and until then somebody may be using it
-            return Verdict.STALE if found is Verdict.STALE else Verdict.FOREIGN
-        return judge(
+        found = judge(
             creds,
             name,
             account=self._account,
@@ -108,6 +103,11 @@ class Users(Run[User]):
             issued_at=self.terms.issued_at,
             row=row,
         )
+        if found is Verdict.KEEP and self._derivation is not None:
+            derived = KeyPair(KeyType.USER, self._derivation.seed(name))
+            if derived.seed != creds.seed:  # another secret or generation: somebody may be using it
+                return Verdict.FOREIGN
+        return found
 
     def _row(self, name: str) -> Mapping[str, str] | None:
         if self._rows is None:
